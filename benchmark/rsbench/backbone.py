@@ -1,0 +1,99 @@
+"""What a backbone is: a frozen network, its normalisation, and its insertion positions."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from rsbench.settings import Settings
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from rsbench.folders import Folders
+    from rsbench.insertion import Site
+
+
+class Normalisation(Settings):
+    """Input normalisation ``(x - mean) / std * multiplier + offset`` with x in [0, 1].
+
+    ``statistics: target`` takes mean and standard deviation per channel from the target's
+    training images (paper section 9.9); then ``mean`` and ``std`` are ignored.
+    """
+
+    statistics: Literal["fixed", "target"] = "fixed"
+    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
+    std: tuple[float, ...] = (0.5, 0.5, 0.5)
+    multiplier: float = 1.0
+    offset: float = 0.0
+
+
+@dataclass(frozen=True)
+class BackboneInfo:
+    """Facts of a backbone that need no network in memory.
+
+    Attributes:
+        image_size: side of the square input, pixels.
+        feature_dim: width of the feature that the head reads.
+        normalisation: how input is normalised.
+        weights_hash: SHA-256 of the weights file, hexadecimal.
+        architecture: every argument that shapes the network (part of a cell's identity).
+        disclaimer: what a reader must know ("demo backbone"), or "".
+    """
+
+    image_size: int
+    feature_dim: int
+    normalisation: Normalisation
+    weights_hash: str
+    architecture: dict[str, Any]
+    disclaimer: str = ""
+
+
+class Backbone(ABC):
+    """A pretrained network whose weights stay frozen unless a method trains them.
+
+    A plugin subclasses this and registers the class in the entry-point group
+    ``rsbench.backbones``. The module that defines it must not import torch at the top.
+    """
+
+    Options: ClassVar[type[Settings]] = Settings
+    description: ClassVar[str] = ""
+    """One line for ``rsbench ls backbones``."""
+
+    def __init__(self, name: str, info: BackboneInfo) -> None:
+        self.name = name
+        self.info = info
+
+    @classmethod
+    @abstractmethod
+    def open(cls, name: str, options: Any, folders: Folders) -> Backbone:
+        """Find the weights and read their facts, without building the network.
+
+        Raises:
+            CheckpointError: the weights file is missing or cannot be read.
+        """
+
+    @abstractmethod
+    def build(self) -> nn.Module:
+        """The network in float32 on the CPU, in evaluation mode, all parameters frozen.
+
+        Raises:
+            CheckpointError: the weights do not fit the architecture.
+        """
+
+    @abstractmethod
+    def features(self, network: nn.Module, images: Tensor) -> Tensor:
+        """Features of normalised images.
+
+        Args:
+            network: what ``build`` returned, possibly with a method attached.
+            images: shape (batch, 3, image_size, image_size), normalised.
+
+        Returns:
+            Shape (batch, feature_dim).
+        """
+
+    @abstractmethod
+    def sites(self, network: nn.Module) -> tuple[Site, ...]:
+        """Every place where a method may insert a module, in forward order."""

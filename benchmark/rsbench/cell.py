@@ -1,0 +1,68 @@
+"""One cell of a sweep and the content hash that identifies its score."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from rsbench.settings import PluginChoice, Recipe, Settings
+
+if TYPE_CHECKING:
+    from rsbench.backbone import BackboneInfo
+
+#: Raise it when a change of code changes the score of cells that are already recorded.
+IDENTITY_VERSION = 1
+
+
+class Cell(Settings):
+    """One backbone x target x method x MetaPEFT x seed, with every setting that affects it.
+
+    The options of each plugin are complete: defaults are filled in, so that a later change of
+    a default cannot make an old result pass for a new one.
+    """
+
+    target: PluginChoice
+    backbone: PluginChoice
+    method: PluginChoice
+    metapeft: PluginChoice | None = None
+    """The MetaPEFT strategy and its options, or None for the plain method."""
+    recipe: Recipe = Recipe()
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @property
+    def label(self) -> str:
+        """Short text for progress lines, e.g. ``aid / demo_vit / lora+metapeft / seed 0``."""
+        method = self.method.name + ("+metapeft" if self.metapeft else "")
+        return f"{self.target.name} / {self.backbone.name} / {method} / seed {self.seed}"
+
+
+def identity(cell: Cell, target_hash: str, backbone: BackboneInfo) -> dict[str, Any]:
+    """Exactly the fields that can change the score or the labels of a cell, as JSON values.
+
+    Paths, worker counts and devices are not among them. The target enters by its content
+    hash, the backbone by its weights hash and architecture.
+    """
+    return {
+        "version": IDENTITY_VERSION,
+        "target": {"name": cell.target.name, "content": target_hash},
+        "backbone": {
+            "name": cell.backbone.name,
+            "weights": backbone.weights_hash,
+            "image_size": backbone.image_size,
+            "normalisation": backbone.normalisation.model_dump(mode="json"),
+            "architecture": backbone.architecture,
+        },
+        "method": cell.method.model_dump(mode="json"),
+        "metapeft": None if cell.metapeft is None else cell.metapeft.model_dump(mode="json"),
+        "recipe": cell.recipe.model_dump(mode="json"),
+        "seed": cell.seed,
+    }
+
+
+def cell_id(fields: dict[str, Any]) -> str:
+    """First 16 hexadecimal digits of the SHA-256 of ``identity(...)`` in canonical JSON."""
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,83 @@
+"""The errors rsbench raises on purpose. Each says what is wrong, where, and what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class RsbenchError(Exception):
+    """Base of every error that rsbench raises on purpose.
+
+    Args:
+        what: what is wrong, in one sentence.
+        where: the file (or file:line, or folder) at fault, when there is one.
+        remedy: what the reader can do about it.
+    """
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, where: str | Path | None = None, remedy: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = None if where is None else str(where)
+        self.remedy = remedy
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle with the keyword arguments, so that worker processes can send errors."""
+        return (_rebuild, (type(self), self.what, self.where, self.remedy))
+
+    def __str__(self) -> str:
+        lines = [self.what if self.where is None else f"{self.where}: {self.what}"]
+        if self.remedy:
+            lines.append(f"What to do: {self.remedy}")
+        return "\n".join(lines)
+
+
+def _rebuild(
+    cls: type[RsbenchError], what: str, where: str | None, remedy: str
+) -> RsbenchError:
+    return cls(what, where=where, remedy=remedy)
+
+
+class UnknownNameError(RsbenchError):
+    """A name that no plugin registered."""
+
+
+class MatrixError(RsbenchError):
+    """A matrix file that cannot be read, or a field in it that is wrong."""
+
+
+class SettingsError(RsbenchError):
+    """An option with a wrong name, type or value."""
+
+
+class TargetError(RsbenchError):
+    """A target whose index is inconsistent: labels, groups, counts or ids."""
+
+
+class NotPreparedError(TargetError):
+    """A target whose files are not on this machine yet."""
+
+
+class ImageError(TargetError):
+    """An image that is missing or does not decode."""
+
+
+class CheckpointError(RsbenchError):
+    """A weights file that is missing, damaged, or does not fit the network."""
+
+
+class PositionError(RsbenchError):
+    """An insertion position or block that the backbone or the method does not have."""
+
+
+class RecordError(RsbenchError):
+    """A record of a finished cell that is damaged or of an unknown schema."""
+
+
+class ResultsFolderError(RsbenchError):
+    """A results folder that cannot be written or is not a run."""
+
+
+class DivergedError(RsbenchError):
+    """Training produced a loss that is not finite."""

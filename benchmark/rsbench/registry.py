@@ -1,0 +1,117 @@
+"""Find plugins by entry point, load them lazily, and suggest near names for a wrong one."""
+
+from __future__ import annotations
+
+import difflib
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, TypeVar
+
+from rsbench.errors import RsbenchError, UnknownNameError
+
+if TYPE_CHECKING:
+    from rsbench.backbone import Backbone
+    from rsbench.method import Method
+    from rsbench.strategy import Strategy
+    from rsbench.target import Target
+
+Base = TypeVar("Base")
+
+#: What each entry-point group holds, in words for messages.
+GROUPS = {
+    "rsbench.datasets": "target",
+    "rsbench.backbones": "backbone",
+    "rsbench.methods": "method",
+    "rsbench.strategies": "training strategy",
+}
+
+
+@cache
+def find(group: str) -> dict[str, EntryPoint]:
+    """Entry points of ``group`` by name, sorted; nothing is imported.
+
+    Raises:
+        RsbenchError: two installed distributions register the same name.
+    """
+    found: dict[str, EntryPoint] = {}
+    for point in sorted(entry_points(group=group), key=lambda each: each.name):
+        other = found.get(point.name)
+        if other is not None and other.value != point.value:
+            raise RsbenchError(
+                f"two plugins register the {GROUPS[group]} {point.name!r}: "
+                f"{other.value} and {point.value}",
+                remedy="uninstall one of the two distributions, or rename its entry point",
+            )
+        found[point.name] = point
+    return found
+
+
+def names(group: str) -> list[str]:
+    """Registered names of ``group``, sorted."""
+    return list(find(group))
+
+
+def load(group: str, name: str) -> object:
+    """Import and return the object that ``name`` registers in ``group``.
+
+    Raises:
+        UnknownNameError: no plugin registers the name; near names are suggested.
+        RsbenchError: the plugin is registered but cannot be imported.
+    """
+    points = find(group)
+    if name not in points:
+        raise unknown_name(GROUPS[group], name, list(points))
+    try:
+        return points[name].load()
+    except (ImportError, AttributeError) as error:
+        raise RsbenchError(
+            f"the {GROUPS[group]} {name!r} ({points[name].value}) cannot be imported: {error}",
+            remedy="reinstall the package that provides it, or see 'rsbench doctor'",
+        ) from error
+
+
+def unknown_name(kind: str, name: str, known: list[str]) -> UnknownNameError:
+    """The error for a wrong name: near names first, else all known ones."""
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    if near:
+        remedy = "did you mean " + " or ".join(repr(each) for each in near) + "?"
+    else:
+        remedy = f"known: {', '.join(known)}" if known else f"no {kind} is installed"
+    return UnknownNameError(f"there is no {kind} called {name!r}", remedy=remedy)
+
+
+def target_class(kind: str) -> type[Target]:
+    """The target class registered as ``kind`` in ``rsbench.datasets``."""
+    from rsbench.target import Target
+
+    return _checked_class(load("rsbench.datasets", kind), Target, kind)
+
+
+def backbone_class(kind: str) -> type[Backbone]:
+    """The backbone class registered as ``kind`` in ``rsbench.backbones``."""
+    from rsbench.backbone import Backbone
+
+    return _checked_class(load("rsbench.backbones", kind), Backbone, kind)
+
+
+def method_class(kind: str) -> type[Method]:
+    """The method class registered as ``kind`` in ``rsbench.methods``."""
+    from rsbench.method import Method
+
+    return _checked_class(load("rsbench.methods", kind), Method, kind)
+
+
+def strategy_class(kind: str) -> type[Strategy]:
+    """The training strategy registered as ``kind`` in ``rsbench.strategies``."""
+    from rsbench.strategy import Strategy
+
+    return _checked_class(load("rsbench.strategies", kind), Strategy, kind)
+
+
+def _checked_class(found: object, base: type[Base], kind: str) -> type[Base]:
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise RsbenchError(
+            f"the plugin {kind!r} registers {found!r}, which is not a {base.__name__} class",
+            remedy=f"register a subclass of {base.__module__}.{base.__name__}",
+        )
+    return found

@@ -1,0 +1,212 @@
+"""What a target is: a long-tailed train split, a test split, and how to read one sample."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rsbench.errors import TargetError
+from rsbench.settings import Settings
+
+if TYPE_CHECKING:
+    from rsbench.folders import Folders
+    from rsbench.groups import ClassGroups
+
+SplitName = Literal["train", "test"]
+Progress = Callable[[int, int], None]
+"""Called with (done, total)."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """The samples of one split, in the order in which they are read fastest.
+
+    Attributes:
+        ids: one stable, unique text per sample (it names the sample in predictions).
+        labels: class index per sample, int64, shape (samples,).
+    """
+
+    ids: tuple[str, ...]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def counts(self, number_of_classes: int) -> NDArray[np.int64]:
+        """Samples per class, int64, shape (number_of_classes,)."""
+        return np.bincount(self.labels, minlength=number_of_classes).astype(np.int64)
+
+
+class Target(ABC):
+    """A data set with a train and a test split, class names, and head/medium/tail groups.
+
+    A plugin subclasses this, registers the class in the entry-point group
+    ``rsbench.datasets``, and offers ``Options`` (validated from the matrix), a constructor
+    ``(name, options, folders)``, ``read``, and, where it can fetch or render its files,
+    ``prepare``. Opening a target reads its index, never its pixels.
+    """
+
+    Options: ClassVar[type[Settings]] = Settings
+    description: ClassVar[str] = ""
+    """One line for ``rsbench ls datasets``."""
+    prepares_itself: ClassVar[bool] = False
+    """Whether ``rsbench run`` may call ``prepare`` unasked (the demo world)."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        class_names: tuple[str, ...],
+        groups: ClassGroups,
+        train: Split,
+        test: Split,
+        content_hash: str,
+        disclaimer: str = "",
+        location: str | Path | None = None,
+    ) -> None:
+        """Check the index and keep it.
+
+        Args:
+            name: label in tables.
+            class_names: names in label order.
+            groups: partition of the classes.
+            train: samples to train on.
+            test: samples to report on.
+            content_hash: hexadecimal digest over everything that can change a score: ids,
+                labels, classes, groups and image bytes (or their recorded digests).
+            disclaimer: what a reader must know about these numbers ("demo data"), or "".
+            location: file or folder to name in messages.
+
+        Raises:
+            TargetError: duplicate ids, labels out of range, a class without a training
+                sample, an empty test split, or groups that are no partition.
+        """
+        self.name = name
+        self.class_names = class_names
+        self.groups = groups
+        self.train = train
+        self.test = test
+        self.content_hash = content_hash
+        self.disclaimer = disclaimer
+        self._check(location)
+
+    @classmethod
+    @abstractmethod
+    def open(cls, name: str, options: Any, folders: Folders) -> Target:
+        """Open the prepared target under the label ``name``.
+
+        Args:
+            name: label in tables.
+            options: an instance of ``Options``.
+            folders: where data and caches lie.
+
+        Raises:
+            NotPreparedError: the files are not there; the remedy says what to run or fetch.
+            TargetError: the files are there and inconsistent.
+        """
+
+    @classmethod
+    def prepare(
+        cls,
+        options: Any,
+        folders: Folders,
+        *,
+        source: Path | None = None,
+        split: str | None = None,
+        progress: Progress | None = None,
+    ) -> Path:
+        """Download, render or link the files of this target; return their folder.
+
+        Args:
+            options: an instance of ``Options``.
+            folders: where data and caches lie.
+            source: files that the user already has (``--from``).
+            split: the split that ``source`` holds, where that matters.
+            progress: called with (done, total).
+
+        Raises:
+            TargetError: this target cannot be prepared by a command.
+        """
+        raise TargetError(
+            f"{cls.__name__} has nothing to prepare",
+            remedy="point the matrix at the files you have",
+        )
+
+    @abstractmethod
+    def read(self, split: SplitName, index: int) -> NDArray[np.uint8]:
+        """Decode one sample: uint8, shape (height, width, 3), RGB (grey replicated).
+
+        Raises:
+            ImageError: the image is missing or does not decode.
+        """
+
+    def read_all(self, split: SplitName) -> Iterator[NDArray[np.uint8]]:
+        """Every sample of ``split`` in order; override it where reading in bulk is cheaper."""
+        for index in range(len(self.samples(split))):
+            yield self.read(split, index)
+
+    def samples(self, split: SplitName) -> Split:
+        """The split called "train" or "test"."""
+        return self.train if split == "train" else self.test
+
+    @property
+    def number_of_classes(self) -> int:
+        """How many classes there are."""
+        return len(self.class_names)
+
+    def _check(self, location: str | Path | None) -> None:
+        classes = self.number_of_classes
+        if len(set(self.class_names)) != classes:
+            twice = [name for name, n in Counter(self.class_names).items() if n > 1]
+            raise TargetError(
+                f"{self.name}: class names occur twice: {', '.join(twice)}", where=location
+            )
+        for split_name in ("train", "test"):
+            self._check_split(split_name, location)
+        counts = self.train.counts(classes)
+        without = [self.class_names[c] for c in np.flatnonzero(counts == 0)]
+        if without:
+            raise TargetError(
+                f"{self.name}: classes without a training sample: {', '.join(without)}",
+                where=location,
+                remedy="add samples of these classes to train, or leave the classes out",
+            )
+        self.groups.check(classes)
+
+    def _check_split(self, split_name: Literal["train", "test"], location: object) -> None:
+        where = None if location is None else str(location)
+        samples = self.samples(split_name)
+        if len(samples) == 0:
+            raise TargetError(f"{self.name}: the {split_name} split is empty", where=where)
+        if len(samples.labels) != len(samples.ids):
+            raise TargetError(
+                f"{self.name}: {split_name} has {len(samples.ids)} ids "
+                f"and {len(samples.labels)} labels",
+                where=where,
+            )
+        outside = np.flatnonzero(
+            (samples.labels < 0) | (samples.labels >= self.number_of_classes)
+        )
+        if outside.size:
+            first = int(outside[0])
+            raise TargetError(
+                f"{self.name}: {outside.size} {split_name} labels lie outside the class list; "
+                f"the first is {int(samples.labels[first])} of sample {samples.ids[first]!r}",
+                where=where,
+                remedy=f"labels must be 0 to {self.number_of_classes - 1}",
+            )
+        if len(set(samples.ids)) != len(samples.ids):
+            twice = [name for name, n in Counter(samples.ids).items() if n > 1]
+            raise TargetError(
+                f"{self.name}: {len(twice)} {split_name} sample ids occur twice, "
+                f"{twice[0]!r} first",
+                where=where,
+                remedy="list each sample once",
+            )
