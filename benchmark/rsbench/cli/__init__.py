@@ -1,0 +1,115 @@
+"""The command line: ``rsbench run``, ``report``, ``data``, ``ls`` and ``doctor``.
+
+Only typer and the standard library are imported here and at the top of the command modules;
+everything else inside the commands, so that help appears at once.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+from typing import Annotated, TextIO
+
+import typer
+
+from rsbench import __version__
+from rsbench.cli import data, doctor, listing, report, run
+from rsbench.errors import RsbenchError
+from rsbench.matrix import MatrixWarning
+
+app = typer.Typer(
+    name="rsbench",
+    help="Benchmark of parameter-efficient fine-tuning on long-tailed remote-sensing images.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+DEBUG = "--debug"
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rsbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[  # noqa: ARG001  (its callback acts)
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+    debug: Annotated[  # noqa: ARG001  (main takes it out before typer sees it)
+        bool,
+        typer.Option(DEBUG, help="Show the traceback of an error; may stand anywhere."),
+    ] = False,
+) -> None:
+    pass
+
+
+run.register(app)
+report.register(app)
+app.add_typer(data.app, name="data")
+listing.register(app)
+doctor.register(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Args:
+        arguments: without the program's name; None: those of this process.
+
+    Returns:
+        0 on success, 1 when the work itself failed, 2 for a user's mistake, 130 when
+        interrupted.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = DEBUG in given
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        try:
+            app([each for each in given if each != DEBUG], prog_name="rsbench")
+        except RsbenchError as error:
+            if debug:
+                traceback.print_exception(error)
+            _print_error(error)
+            return error.exit_code
+        except KeyboardInterrupt:
+            return 130
+        except SystemExit as leaving:
+            return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    return 0
+
+
+def _print_error(error: RsbenchError) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(Text("Error: ", style="bold red") + Text(error.what))
+    if error.where:
+        console.print(Text("Where: ", style="bold") + Text(error.where))
+    if error.remedy:
+        console.print(Text("What to do: ", style="bold") + Text(error.remedy))
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Print our own warnings without the place in the code that raised them."""
+    if issubclass(category, MatrixWarning):
+        text = f"Warning: {message}\n"
+    else:
+        text = warnings.formatwarning(message, category, filename, lineno, line)
+    (file or sys.stderr).write(text)

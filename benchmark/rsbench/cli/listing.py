@@ -1,0 +1,80 @@
+"""``rsbench ls``: what there is to choose from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Kind(StrEnum):
+    """What can be listed."""
+
+    datasets = "datasets"
+    backbones = "backbones"
+    methods = "methods"
+    matrices = "matrices"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a listing.
+
+    Attributes:
+        name: what to write in a matrix or on the command line.
+        text: one line about it, or why it cannot be used.
+        broken: whether it cannot be used.
+    """
+
+    name: str
+    text: str
+    broken: bool = False
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command("ls")(ls)
+
+
+def ls(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:
+    """List the installed datasets, backbones or methods, or the shipped matrices."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = matrix_rows() if kind is Kind.matrices else plugin_rows(f"rsbench.{kind.value}")
+    table = Table("name", "description", box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(Text(row.name), Text(row.text, style="red" if row.broken else ""))
+    Console(highlight=False).print(table)
+
+
+def plugin_rows(group: str) -> list[Row]:
+    """The plugins of an entry-point group; one that cannot be loaded says why in its row."""
+    from rsbench import registry
+
+    rows = []
+    for name in registry.names(group):
+        try:
+            plugin = registry.load(group, name)
+        except Exception as error:  # foreign code may raise anything; shown, and the rest listed
+            rows.append(Row(name, f"cannot be loaded: {error}", broken=True))
+        else:
+            rows.append(Row(name, str(getattr(plugin, "description", ""))))
+    return rows
+
+
+def matrix_rows() -> list[Row]:
+    """The shipped matrices; one with an error in it says so in its row."""
+    from rsbench.errors import MatrixError
+    from rsbench.matrix.load import load_matrix, shipped_matrices
+
+    rows = []
+    for name in shipped_matrices():
+        try:
+            rows.append(Row(name, load_matrix(name).description))
+        except MatrixError as error:
+            rows.append(Row(name, f"cannot be read: {error}", broken=True))
+    return rows
