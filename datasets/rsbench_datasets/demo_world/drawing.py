@@ -108,12 +108,16 @@ class Pen:
         self._sheet = Image.new("RGBA", (side, side), (0, 0, 0, 0))
         self._draw = ImageDraw.Draw(self._sheet)
 
-    def polygon(self, points: Sequence[Point] | FloatArray, colour: Colour, alpha: float = 1.0) -> None:
+    def polygon(
+        self, points: Sequence[Point] | FloatArray, colour: Colour, alpha: float = 1.0
+    ) -> None:
         """Fill a polygon given by (u, v) corners; alpha 0..1 replaces what is below."""
         corners = rotate(np.asarray(points, dtype=np.float64), self.angle)
         corners = (corners + self.half) * SUPERSAMPLE
         red, green, blue = (round(min(255.0, max(0.0, channel))) for channel in colour)
-        self._draw.polygon([(x, y) for x, y in corners.tolist()], (red, green, blue, round(255 * alpha)))
+        self._draw.polygon(
+            [(x, y) for x, y in corners.tolist()], (red, green, blue, round(255 * alpha))
+        )
 
     def rectangle(self, u0: float, v0: float, u1: float, v1: float, colour: Colour) -> None:
         """Fill a rectangle given by two opposite corners."""
@@ -127,17 +131,29 @@ class Pen:
         for start, end in zip(corners, corners[1:] + corners[:1], strict=True):
             self.line(start, end, width, colour)
 
-    def line(self, start: Point, end: Point, width: float, colour: Colour, alpha: float = 1.0) -> None:
+    def line(
+        self, start: Point, end: Point, width: float, colour: Colour, alpha: float = 1.0
+    ) -> None:
         """Draw a straight line of the given width, with square ends."""
         a, b = np.asarray(start, dtype=np.float64), np.asarray(end, dtype=np.float64)
         length = float(np.hypot(*(b - a)))
         along = (b - a) / length if length > 0 else np.array([1.0, 0.0])
         side = np.array([-along[1], along[0]]) * width / 2
         cap = along * width / 4
-        self.polygon(np.stack([a - cap + side, b + cap + side, b + cap - side, a - cap - side]), colour, alpha)
+        self.polygon(
+            np.stack([a - cap + side, b + cap + side, b + cap - side, a - cap - side]),
+            colour,
+            alpha,
+        )
 
     def ellipse(
-        self, u: float, v: float, radius_u: float, radius_v: float, colour: Colour, alpha: float = 1.0
+        self,
+        u: float,
+        v: float,
+        radius_u: float,
+        radius_v: float,
+        colour: Colour,
+        alpha: float = 1.0,
     ) -> None:
         """Fill an ellipse with its centre at (u, v)."""
         turn = np.linspace(0, 2 * np.pi, 40, endpoint=False)
