@@ -35,7 +35,6 @@ class BackboneInfo:
 
     Attributes:
         image_size: side of the square input, pixels.
-        feature_dim: width of the feature that the head reads.
         normalisation: how input is normalised.
         weights_hash: SHA-256 of the weights file, hexadecimal.
         architecture: every argument that shapes the network (part of a cell's identity).
@@ -43,7 +42,6 @@ class BackboneInfo:
     """
 
     image_size: int
-    feature_dim: int
     normalisation: Normalisation
     weights_hash: str
     architecture: dict[str, Any]
@@ -91,7 +89,7 @@ class Backbone(ABC):
             images: shape (batch, 3, image_size, image_size), normalised.
 
         Returns:
-            Shape (batch, feature_dim).
+            Shape (batch, width).
         """
 
     @abstractmethod

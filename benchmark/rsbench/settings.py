@@ -89,6 +89,10 @@ class Recipe(Settings):
     evaluate_on: Literal["test", "validation"] = "test"
     """``validation`` scores the held-out slice of train instead: for choosing settings."""
 
+    def test_short_side(self, image_size: int) -> int:
+        """Short side at test time, pixels: 256 for an input of 224 (paper section 3)."""
+        return int(image_size * self.test_resize_ratio + 1e-6)
+
     @property
     def scaled_learning_rate(self) -> float:
         """The SGD rate at ``batch_size``."""

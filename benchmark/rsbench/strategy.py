@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rsbench.settings import Settings
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
+    from torch import Tensor
 
     from rsbench.training.context import TrainingContext
 
@@ -29,11 +32,20 @@ class Strategy(ABC):
 
     @abstractmethod
     def begin(self, context: TrainingContext) -> None:
-        """Called once, with everything built and nothing trained."""
+        """Called once, with everything built and nothing trained.
+
+        Raises:
+            SettingsError: the strategy cannot train this cell; the message says why.
+        """
 
     @abstractmethod
-    def before_epoch(self, epoch: int) -> None:
-        """Called before the first inner step of an epoch (0-based)."""
+    def before_epoch(self, epoch: int) -> NDArray[np.int64]:
+        """Called before the first inner step of an epoch (0-based).
+
+        Returns:
+            Indices into the target's train split that the inner steps of this epoch draw
+            from; as many in every epoch (the schedule counts on it).
+        """
 
     @abstractmethod
     def after_step(self, step: int) -> None:
@@ -51,6 +63,7 @@ class StrategyResult:
         modulators: number of scalars it trained.
         summary: JSON values for the record (settings that were resolved, audits, notes).
         tables: data frames by file name without ending, written beside the record as CSV.
+        state: tensors by name that are saved with the adapter weights.
     """
 
     def __init__(
@@ -58,7 +71,9 @@ class StrategyResult:
         modulators: int = 0,
         summary: dict[str, Any] | None = None,
         tables: dict[str, pd.DataFrame] | None = None,
+        state: dict[str, Tensor] | None = None,
     ) -> None:
         self.modulators = modulators
         self.summary = summary or {}
         self.tables = tables or {}
+        self.state = state or {}

@@ -1,1 +1,1 @@
-"""rsbench."""
+"""MetaPEFT: one softplus modulator per inserted module, tuned by a bi-level loop (CVPR 2025)."""

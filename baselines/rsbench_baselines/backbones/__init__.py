@@ -1,0 +1,1 @@
+"""Backbones: local checkpoints of timm architectures, and the demo network."""

@@ -1,0 +1,33 @@
+"""Linear probe: only the head is trained, by the same recipe and augmentation (section 9.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from rsbench.method import AttachContext, Method
+from rsbench.settings import Settings
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from rsbench.insertion import Attachment, Site
+
+
+class Linear(Method):
+    """Nothing is inserted; the backbone stays as it is."""
+
+    Options: ClassVar[type[Settings]] = Settings
+    description: ClassVar[str] = "linear probe: only the head is trained"
+    modulates: ClassVar[bool] = False
+
+    def attach(
+        self,
+        network: nn.Module,
+        sites: Sequence[Site],  # noqa: ARG002  (part of the contract)
+        context: AttachContext,  # noqa: ARG002
+    ) -> Attachment:
+        """Attach nothing."""
+        from rsbench.insertion import Attachment
+
+        return Attachment(network, {})

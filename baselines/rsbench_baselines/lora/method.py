@@ -1,0 +1,67 @@
+"""LoRA as a method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from rsbench.method import AttachContext, Method
+from rsbench.settings import Settings
+from rsbench_baselines.lora.config import LoraOptions, LoraQueryValueOptions, rank_by_rule
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from rsbench.insertion import Attachment, Site
+    from rsbench_baselines.lora.layers import LoraDelta
+
+
+class Lora(Method):
+    """Low-rank additions to the linear layers of a frozen network."""
+
+    Options: ClassVar[type[Settings]] = LoraOptions
+    description: ClassVar[str] = "LoRA at all six positions (q, k, v, out, mlp1, mlp2) by default"
+    options: LoraOptions
+
+    def attach(
+        self, network: nn.Module, sites: Sequence[Site], context: AttachContext
+    ) -> Attachment:
+        """Insert one low-rank delta per chosen site; at the start all deltas are zero.
+
+        Raises:
+            PositionError: a position or block that the backbone does not have.
+        """
+        from rsbench.insertion import Attachment, choose_sites
+
+        chosen = choose_sites(sites, self.options.positions, self.options.blocks)
+        return Attachment(network, {site: self._delta(site, context) for site in chosen})
+
+    def rank(self, context: AttachContext) -> int:
+        """The rank r, by rule or as given."""
+        if self.options.rank == "rule":
+            return rank_by_rule(context.number_of_classes, context.depth)
+        return self.options.rank
+
+    def _delta(self, site: Site, context: AttachContext) -> LoraDelta:
+        from rsbench_baselines.lora.layers import LoraDelta, bound_of
+
+        options, rank = self.options, self.rank(context)
+        alpha = rank if options.alpha == "rank" else options.alpha
+        reads_output = site.position == "out" and options.out == "sequential"
+        input_dim = site.output_dim if reads_output else site.input_dim
+        return LoraDelta(
+            input_dim,
+            site.output_dim,
+            rank,
+            scale=alpha / rank,
+            bound=bound_of(options.init, input_dim, rank),
+            reads_output=reads_output,
+            generator=context.generator,
+        )
+
+
+class LoraQueryValue(Lora):
+    """LoRA at q and v only: what the released code calls plain LoRA."""
+
+    Options: ClassVar[type[Settings]] = LoraQueryValueOptions
+    description: ClassVar[str] = "LoRA at q and v only"

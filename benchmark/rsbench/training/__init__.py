@@ -1,0 +1,1 @@
+"""Training and testing of one cell. Importing these modules loads torch."""

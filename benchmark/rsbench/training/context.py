@@ -1,0 +1,54 @@
+"""What a training strategy sees of the cell being trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from lightning.fabric import Fabric
+from lightning.fabric.wrappers import _FabricModule
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from rsbench.batches import BatchReader
+from rsbench.groups import ClassGroups
+from rsbench.insertion import Attachment
+from rsbench.settings import Recipe
+
+
+@dataclass(frozen=True)
+class TrainingContext:
+    """Everything that the inner loop trains with.
+
+    Attributes:
+        fabric: device and precision.
+        model: the adapted model, set up by Fabric: images to logits.
+        attachment: the inserted modules.
+        inner_parameters: phi and the head: what SGD owns.
+        loss: logits and labels to a scalar; the same in both loops.
+        reader: batches of the target's train split.
+        train: indices into that split that may be trained on (held-out slice excluded).
+        labels: labels of the whole train split.
+        groups: head, medium and tail classes.
+        recipe: the recipe.
+        seed: the cell's seed.
+        note: adds a line to the record's notes.
+    """
+
+    fabric: Fabric
+    model: _FabricModule
+    attachment: Attachment
+    inner_parameters: tuple[nn.Parameter, ...]
+    loss: Callable[[Tensor, Tensor], Tensor]
+    reader: BatchReader
+    train: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    groups: ClassGroups
+    recipe: Recipe
+    seed: int
+    note: Callable[[str], None]
+
+    def steps_per_epoch(self, samples: int) -> int:
+        """Inner steps that one pass over ``samples`` takes; the last batch may be smaller."""
+        return -(-samples // self.recipe.batch_size)

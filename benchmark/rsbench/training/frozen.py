@@ -1,0 +1,79 @@
+"""Features of the frozen backbone, computed once per backbone x target x view and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class FrozenKey:
+    """Everything that frozen features depend on.
+
+    Attributes:
+        target: content hash of the target.
+        split: train or test.
+        weights: hash of the backbone's weights.
+        architecture: arguments of the backbone, normalisation included, as JSON text.
+        image_size: side of the input.
+        short_side: short side before the centre crop.
+        stored_side: short side of the decoded images.
+        precision: resolved precision.
+        device: device type and torch version: rounding differs between them.
+    """
+
+    target: str
+    split: str
+    weights: str
+    architecture: str
+    image_size: int
+    short_side: int
+    stored_side: int
+    precision: str
+    device: str
+
+    @property
+    def digest(self) -> str:
+        """Name of the cache file."""
+        text = json.dumps([VERSION, *vars(self).values()])
+        return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def cached_features(
+    folder: Path, key: FrozenKey, compute: Callable[[], NDArray[np.float32]], samples: int
+) -> NDArray[np.float32]:
+    """Frozen features, shape (samples, width): from the cache, or computed and kept.
+
+    A damaged or foreign file is computed anew.
+    """
+    path = folder / f"{key.digest}.npz"
+    stored = _read(path, samples)
+    if stored is not None:
+        return stored
+    features = compute()
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{key.digest}-{os.getpid()}.npz")
+    np.savez(partial, features=features)
+    partial.replace(path)
+    return features
+
+
+def _read(path: Path, samples: int) -> NDArray[np.float32] | None:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            features: NDArray[np.float32] = archive["features"]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None  # a damaged cache is no error: it is computed again
+    return features if len(features) == samples else None

@@ -1,0 +1,164 @@
+"""The inner loop: SGD on phi and the head, with a strategy's hooks around each step."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from lightning.fabric.wrappers import _FabricOptimizer
+from numpy.typing import NDArray
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
+
+from rsbench.errors import DivergedError
+from rsbench.record import EpochLog
+from rsbench.strategy import Strategy
+from rsbench.streams import stream
+from rsbench.training.context import TrainingContext
+
+Report = Callable[[dict[str, object]], None]
+
+
+@dataclass(frozen=True)
+class LoopResult:
+    """What the loop leaves.
+
+    Attributes:
+        epochs: one line per epoch.
+        seconds: wall time of the loop, validation excluded.
+        images: images that inner steps read.
+    """
+
+    epochs: tuple[EpochLog, ...]
+    seconds: float
+    images: int
+
+
+class Loop:
+    """Trains one cell.
+
+    Args:
+        context: what is trained.
+        optimizer: SGD over ``context.inner_parameters``, set up by Fabric.
+        strategy: hooks around the steps.
+        validate: mean-class accuracy (fraction) on the held-out slice, or None.
+        report: progress messages.
+    """
+
+    def __init__(
+        self,
+        context: TrainingContext,
+        optimizer: _FabricOptimizer,
+        strategy: Strategy,
+        validate: Callable[[], float] | None,
+        report: Report,
+    ) -> None:
+        self.context = context
+        self.optimizer = optimizer
+        self.strategy = strategy
+        self.validate = validate
+        self.report = report
+        self.step = 0
+        self.images = 0
+        self.seconds = 0.0
+
+    def run(self) -> LoopResult:
+        """Train for the recipe's epochs, or until the held-out accuracy stalls.
+
+        Raises:
+            DivergedError: a loss is not finite; the step is named.
+        """
+        recipe = self.context.recipe
+        epochs: list[EpochLog] = []
+        schedule: LRScheduler | None = None
+        for epoch in range(recipe.epochs):
+            started = time.perf_counter()
+            pool = self.strategy.before_epoch(epoch)
+            if schedule is None:
+                schedule = self._schedule(len(pool))
+            loss = self._epoch(epoch, pool, schedule)
+            _synchronise(self.context.reader.device)
+            self.seconds += time.perf_counter() - started
+            accuracy = None if self.validate is None else self.validate()
+            rate = self._last_rate
+            epochs.append(
+                EpochLog(
+                    epoch=epoch, loss=loss, learning_rate=rate, validation_mean_class=accuracy
+                )
+            )
+            if accuracy is not None and self._stalled(epochs):
+                self.context.note(f"stopped early after epoch {epoch + 1} of {recipe.epochs}")
+                break
+        return LoopResult(tuple(epochs), self.seconds, self.images)
+
+    def _epoch(self, epoch: int, pool: NDArray[np.int64], schedule: LRScheduler | None) -> float:
+        recipe = self.context.recipe
+        order = stream(self.context.seed, "order", epoch).permutation(pool)
+        losses: list[torch.Tensor] = []
+        for start in range(0, len(order), recipe.batch_size):
+            self._last_rate = float(self.optimizer.param_groups[0]["lr"])
+            losses.append(self._inner_step(order[start : start + recipe.batch_size]))
+            if schedule is not None and recipe.schedule_interval == "step":
+                schedule.step()
+            self.strategy.after_step(self.step)
+            self.step += 1
+            self._progress(epoch, start, len(order))
+        if schedule is not None and recipe.schedule_interval == "epoch":
+            schedule.step()
+        return self._mean_loss(losses)
+
+    def _inner_step(self, indices: NDArray[np.int64]) -> torch.Tensor:
+        rng = stream(self.context.seed, "augmentation", self.step)
+        images, labels = self.context.reader.train(indices, rng)
+        loss = self.context.loss(self.context.model(images), labels)
+        self.context.fabric.backward(loss)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.images += len(indices)
+        return loss.detach()
+
+    def _schedule(self, samples: int) -> LRScheduler | None:
+        """Cosine to zero over the real number of steps or epochs: it never rises (check 17)."""
+        recipe = self.context.recipe
+        if recipe.schedule == "constant":
+            return None
+        steps = self.context.steps_per_epoch(samples) if recipe.schedule_interval == "step" else 1
+        return CosineAnnealingLR(self.optimizer.optimizer, T_max=recipe.epochs * steps)
+
+    def _mean_loss(self, losses: list[torch.Tensor]) -> float:
+        values = torch.stack(losses).tolist()
+        for offset, value in enumerate(values):
+            if not math.isfinite(value):
+                raise DivergedError(
+                    f"the loss became {value} at step {self.step - len(values) + offset}",
+                    remedy="lower the learning rate (recipe.learning_rate) or alpha",
+                )
+        return float(np.mean(values))
+
+    def _stalled(self, epochs: list[EpochLog]) -> bool:
+        """Whether accuracy gained less than asked over the last ``patience`` epochs."""
+        recipe = self.context.recipe
+        history = [log.validation_mean_class or 0.0 for log in epochs]
+        if len(history) <= recipe.early_stopping_patience:
+            return False
+        before = max(history[: -recipe.early_stopping_patience])
+        gained = max(history[-recipe.early_stopping_patience :]) - before
+        return 100.0 * gained < recipe.early_stopping_gain
+
+    def _progress(self, epoch: int, done: int, samples: int) -> None:
+        self.report(
+            {
+                "phase": "train",
+                "epoch": epoch + 1,
+                "epochs": self.context.recipe.epochs,
+                "fraction": (epoch + done / samples) / self.context.recipe.epochs,
+            }
+        )
+
+
+def _synchronise(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,279 @@
+"""Train and test one cell: from its settings to its record and artefacts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rsbench import registry
+from rsbench.batches import BatchReader
+from rsbench.cell import Cell
+from rsbench.folders import Folders
+from rsbench.head import CosineClassifier, class_means, random_directions
+from rsbench.heldout import TrainSplit, split_train
+from rsbench.insertion import Attachment
+from rsbench.losses import LogitAdjustedLoss
+from rsbench.method import AttachContext
+from rsbench.metrics import compute_metrics
+from rsbench.plan import CellRun, checked_options
+from rsbench.record import ParameterCounts, Record, Timing
+from rsbench.strategy import Strategy, StrategyResult
+from rsbench.streams import torch_stream
+from rsbench.target import SplitName
+from rsbench.training import artefacts
+from rsbench.training.context import TrainingContext
+from rsbench.training.environment import describe_environment
+from rsbench.training.evaluate import Outputs, evaluate, forward_all
+from rsbench.training.frozen import cached_features
+from rsbench.training.inputs import Inputs, open_inputs, train_counts
+from rsbench.training.loop import Loop, LoopResult
+from rsbench.training.model import AdaptedModel, count
+from rsbench.training.plain import Plain
+from rsbench.training.precision import make_fabric, resolve_precision
+
+Report = Callable[[dict[str, Any]], None]
+
+
+def run_cell(
+    run: CellRun, folders: Folders, out: Path, *, device: str, threads: int, report: Report
+) -> Record:
+    """Train one cell, write its artefacts into ``out``, and return its record.
+
+    Args:
+        run: the cell, its id and the fields that were hashed.
+        folders: where data and caches lie.
+        out: an existing empty folder.
+        device: "cpu", "cuda" or "cuda:0".
+        threads: torch threads on the CPU.
+        report: called with progress messages.
+
+    Raises:
+        RsbenchError: an input is missing or does not fit, or training diverged.
+    """
+    started = time.perf_counter()
+    torch.set_num_threads(threads)
+    report({"phase": "load"})
+    inputs = open_inputs(run.cell, folders)
+    trainer = CellTrainer(run.cell, inputs, folders, torch.device(device), report)
+    environment = describe_environment(trainer.device, trainer.precision, threads)
+    try:
+        parts = trainer.run()
+        report({"phase": "test"})
+        outputs = trainer.test()
+        trainer.write(out, outputs, parts)
+    finally:
+        trainer.close()
+    classes = inputs.target.number_of_classes
+    groups = inputs.target.groups
+    return Record(
+        id=run.id,
+        status="finished",
+        cell=run.cell,
+        identity=run.identity,
+        class_names=inputs.target.class_names,
+        groups={"head": groups.head, "medium": groups.medium, "tail": groups.tail},
+        train_counts=tuple(trainer.counts),
+        test_counts=tuple(int(n) for n in np.bincount(outputs.labels, minlength=classes)),
+        metrics=compute_metrics(outputs.labels, outputs.predictions, groups, classes),
+        parameters=trainer.parameter_counts(parts[1]),
+        timing=trainer.timing(parts[0], time.perf_counter() - started),
+        environment=environment,
+        epochs=parts[0].epochs,
+        strategy=parts[1].summary,
+        notes=tuple(trainer.notes),
+        disclaimers=tuple(
+            text for text in (inputs.target.disclaimer, inputs.backbone.info.disclaimer) if text
+        ),
+    )
+
+
+class CellTrainer:
+    """Everything of one cell that is alive while it is trained and tested.
+
+    Args:
+        cell: the cell.
+        inputs: what it reads.
+        folders: where caches lie.
+        device: where it trains.
+        report: progress messages.
+    """
+
+    def __init__(
+        self, cell: Cell, inputs: Inputs, folders: Folders, device: torch.device, report: Report
+    ) -> None:
+        self.cell, self.inputs, self.folders = cell, inputs, folders
+        self.device, self.report = device, report
+        self.precision = resolve_precision(cell.recipe.precision, device)
+        self.fabric: Fabric = make_fabric(device, self.precision)
+        self.split: TrainSplit = split_train(inputs.target.train.labels, cell.recipe)
+        self.notes: list[str] = [self.split.note]
+        labels = inputs.target.train.labels
+        self.counts = train_counts(labels, self.split.train, inputs.target.number_of_classes)
+        self.readers = {name: self._reader(name) for name in ("train", "test")}
+        inputs.network.to(device)
+        # frozen features first: once the method is attached the network is no longer bare
+        head = CosineClassifier(self._head_weights(), cell.recipe.head_scale)
+        self.before = self._frozen(self.tested_split, inputs.short_side)
+        self.attachment = self._attach()
+        self.model = AdaptedModel(inputs.backbone, inputs.network, self.attachment, head)
+        self.model.to(device)
+
+    def run(self) -> tuple[LoopResult, StrategyResult]:
+        """Train.
+
+        Raises:
+            DivergedError: the loss is not finite.
+        """
+        recipe = self.cell.recipe
+        inner = [*self.attachment.parameters(), *self.model.head.parameters()]
+        optimizer = torch.optim.SGD(
+            inner,
+            lr=recipe.scaled_learning_rate,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+        )
+        wrapped, fabric_optimizer = self.fabric.setup(self.model, optimizer)
+        tau = recipe.tau if recipe.loss == "logit_adjustment" else 0.0
+        context = TrainingContext(
+            fabric=self.fabric,
+            model=wrapped,
+            attachment=self.attachment,
+            inner_parameters=tuple(inner),
+            loss=LogitAdjustedLoss(self.counts, tau).to(self.device),
+            reader=self.readers["train"],
+            train=self.split.train,
+            labels=self.inputs.target.train.labels,
+            groups=self.inputs.target.groups,
+            recipe=recipe,
+            seed=self.cell.seed,
+            note=self.notes.append,
+        )
+        strategy = self._strategy()
+        strategy.begin(context)
+        validate = self._validation_accuracy if self.split.early_stopping else None
+        loop = Loop(context, fabric_optimizer, strategy, validate, self.report)
+        return loop.run(), strategy.finish()
+
+    def test(self) -> Outputs:
+        """Test the trained model on the split that the recipe names."""
+        if self.tested_split == "train":
+            return self._evaluate("train", self.split.heldout)
+        return self._evaluate("test", np.arange(len(self.inputs.target.test), dtype=np.int64))
+
+    @property
+    def tested_split(self) -> SplitName:
+        """``test``, or ``train`` where the recipe asks for the held-out slice of it."""
+        return "train" if self.cell.recipe.evaluate_on == "validation" else "test"
+
+    def write(
+        self, out: Path, outputs: Outputs, parts: tuple[LoopResult, StrategyResult]
+    ) -> None:
+        """Write predictions, features, adapter weights and the strategy's tables."""
+        ids = self.inputs.target.samples(self.tested_split).ids
+        artefacts.write_predictions(out, [ids[i] for i in outputs.indices], outputs)
+        artefacts.write_features(out, outputs, self.before[outputs.indices])
+        artefacts.write_adapter(out, self.model.trained_state(), parts[1])
+        artefacts.write_tables(out, parts[1])
+
+    def parameter_counts(self, result: StrategyResult) -> ParameterCounts:
+        """Numbers of scalars."""
+        network = list(self.inputs.network.parameters())
+        return ParameterCounts(
+            method=count(self.attachment.parameters()),
+            head=count(list(self.model.head.parameters())),
+            modulators=result.modulators,
+            frozen=count([p for p in network if not p.requires_grad]),
+        )
+
+    def timing(self, loop: LoopResult, total: float) -> Timing:
+        """Seconds and speed of this cell."""
+        cuda = self.device.type == "cuda"
+        return Timing(
+            train_seconds=loop.seconds,
+            total_seconds=total,
+            train_images_per_second=loop.images / max(loop.seconds, 1e-9),
+            peak_memory_bytes=torch.cuda.max_memory_allocated(self.device) if cuda else None,
+        )
+
+    def close(self) -> None:
+        """Take the method off the network, which the next cell uses again."""
+        self.attachment.detach()
+
+    def _reader(self, split: SplitName) -> BatchReader:
+        return BatchReader(
+            self.inputs.stores[split],
+            self.inputs.target.samples(split).labels,
+            image_size=self.inputs.backbone.info.image_size,
+            normalisation=self.inputs.normalisation,
+            augmentation=self.cell.recipe.augmentation,
+            device=self.device,
+        )
+
+    def _attach(self) -> Attachment:
+        chosen = self.cell.method
+        kind = registry.method_class(chosen.kind)
+        method = kind(checked_options(kind.Options, chosen))
+        sites = self.inputs.backbone.sites(self.inputs.network)
+        context = AttachContext(
+            number_of_classes=self.inputs.target.number_of_classes,
+            depth=1 + max(site.block for site in sites),
+            generator=torch_stream(self.cell.seed, "method"),
+        )
+        return method.attach(self.inputs.network, sites, context)
+
+    def _strategy(self) -> Strategy:
+        chosen = self.cell.metapeft
+        if chosen is None:
+            return Plain()
+        kind = registry.strategy_class(chosen.kind)
+        return kind(checked_options(kind.Options, chosen))
+
+    def _head_weights(self) -> Tensor:
+        """Initial class weights: mean frozen features at the input's own size (section 3)."""
+        classes = self.inputs.target.number_of_classes
+        size = self.inputs.backbone.info.image_size
+        features = self._frozen("train", size)
+        if self.cell.recipe.head_init == "random":
+            generator = torch_stream(self.cell.seed, "head")
+            return random_directions(classes, features.shape[1], generator)
+        chosen = self.split.train
+        labels = self.inputs.target.train.labels[chosen]
+        return class_means(
+            torch.from_numpy(features[chosen]), torch.from_numpy(labels), classes
+        )
+
+    def _frozen(self, split: SplitName, short_side: int) -> NDArray[np.float32]:
+        """Features of the bare backbone for every image of ``split``, cached."""
+        samples = len(self.inputs.target.samples(split))
+
+        def compute() -> NDArray[np.float32]:
+            everything = np.arange(samples, dtype=np.int64)
+            return forward_all(self._bare, self.readers[split], everything, short_side)[0]
+
+        key = self.inputs.frozen_key(split, short_side, self.precision, self.device)
+        return cached_features(self.folders.cache / "features", key, compute, samples)
+
+    def _bare(self, images: Tensor) -> tuple[Tensor]:
+        with self.fabric.autocast():
+            return (self.inputs.backbone.features(self.inputs.network, images),)
+
+    def _evaluate(self, split: SplitName, indices: NDArray[np.int64]) -> Outputs:
+        def forward(images: Tensor) -> tuple[Tensor, Tensor]:
+            with self.fabric.autocast():
+                return self.model.both(images)
+
+        return evaluate(forward, self.readers[split], indices, self.inputs.short_side)
+
+    def _validation_accuracy(self) -> float:
+        outputs = self._evaluate("train", self.split.heldout)
+        classes = self.inputs.target.number_of_classes
+        groups = self.inputs.target.groups
+        return compute_metrics(outputs.labels, outputs.predictions, groups, classes).mean_class
