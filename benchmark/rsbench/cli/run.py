@@ -1,0 +1,93 @@
+"""``rsbench run``: train the cells of a matrix and tabulate them."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import Annotated
+
+import typer
+
+from rsbench.errors import SettingsError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command ``run`` to ``app``."""
+    app.command("run")(run)
+
+
+def run(
+    matrix: Annotated[
+        str, typer.Option(help="Name of a shipped matrix, or path of a YAML file.")
+    ] = "demo",
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder. Default: results/<matrix name>.")
+    ] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="Seeds in place of those of the matrix, e.g. 0,1,2.")
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="Run only some cells: target, backbone, method, metapeft or seed. Repeatable.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the cells and train nothing.")
+    ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Local processes; 0: in this process. Default: one per GPU, else one per core, "
+            "at most 8.",
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads per worker. Default: cores / workers.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Prepared data sets. Also: RSBENCH_DATA.")
+    ] = None,
+    cache_dir: Annotated[
+        Path | None, typer.Option(help="Decoded images, safe to delete. Also: RSBENCH_CACHE.")
+    ] = None,
+) -> None:
+    """Train every cell of a matrix that is not finished yet, and print the table.
+
+    Call it again after an interruption or a failure: finished cells are kept.
+    """
+    from rsbench.sweep.devices import choose_resources
+    from rsbench.sweep.session import INTERRUPTED, open_session
+
+    try:
+        session = open_session(
+            matrix,
+            out=out,
+            seeds=None if seeds is None else parse_seeds(seeds),
+            only=only or (),
+            data=data_dir,
+            cache=cache_dir,
+        )
+        code = (
+            session.show() if dry_run else session.run(choose_resources(workers, threads, device))
+        )
+    except KeyboardInterrupt:
+        typer.echo("interrupted before the first cell; the same command starts again")
+        code = INTERRUPTED
+    raise typer.Exit(code)
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """``"0,1,2"`` as numbers.
+
+    Raises:
+        SettingsError: something in it is not a whole number from 0, or occurs twice.
+    """
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts or not all(part.isdecimal() for part in parts) or len(set(parts)) < len(parts):
+        raise SettingsError(
+            f"--seeds {text}: not a list of different whole numbers", remedy="e.g. --seeds 0,1,2"
+        )
+    return tuple(int(part) for part in parts)

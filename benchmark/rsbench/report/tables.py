@@ -1,0 +1,203 @@
+"""The main table as CSV, Markdown and on the terminal, with the lines that explain it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING
+
+from rsbench.atomic import write_file
+from rsbench.report.aggregate import METRICS, MainTable, Row, Spread, aggregate
+from rsbench.store import RunFolder, explained
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rich.console import Console
+    from rich.table import Table
+
+#: Shown where a metric is undefined.
+EMPTY = "–"  # noqa: RUF001 - an en dash is meant
+
+#: Most labels that one line lists.
+_MOST = 20
+
+DEFINITIONS = (
+    "head, medium, tail: mean of the per-class accuracies of the classes in the group; "
+    "mean: mean-class accuracy over all classes; in percent, mean ± sample standard deviation "
+    "(ddof = 1) over the seeds; "
+    f"{EMPTY}: the group has no classes.",
+    "trainable parameters: everything that training changes: method, head and modulators; "
+    "modulators: scalars that MetaPEFT trains; train seconds: wall time of the training loop, "
+    "mean over the seeds.",
+)
+
+
+def write_tables(folder: RunFolder) -> MainTable:
+    """Rebuild ``tables/main.csv`` and ``tables/main.md``; the same records give the same bytes.
+
+    Raises:
+        ResultsFolderError: the folder is not a run, or cannot be written.
+        RecordError: a record is damaged.
+    """
+    table = aggregate(folder)
+    with explained(folder.tables):
+        folder.tables.mkdir(exist_ok=True)
+        write_file(folder.tables / "main.csv", to_csv(table).encode())
+        write_file(folder.tables / "main.md", to_markdown(table).encode())
+    return table
+
+
+def to_csv(table: MainTable) -> str:
+    """Numbers only, one column each; what is undefined is empty."""
+    metrics = [f"{name}_{part}" for name in METRICS for part in ("mean", "std")]
+    names = ["backbone", "target", "method", "metapeft", "variant", "evaluated_on", "seeds"]
+    names += [*metrics, "trainable_parameters", "modulators", "train_seconds"]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    for row in table.rows:
+        numbers = [
+            "" if value is None else f"{value:.4f}"
+            for name in METRICS
+            for value in (row.metrics[name].mean, row.metrics[name].deviation)
+        ]
+        labels = (row.backbone, row.target, row.method, row.metapeft, row.variant)
+        counts = (row.trainable, row.modulators, f"{row.train_seconds:.2f}")
+        writer.writerow([*labels, row.evaluated_on, len(row.seeds), *numbers, *counts])
+    return text.getvalue()
+
+
+def to_markdown(table: MainTable) -> str:
+    """A table for readers, and below it every line they must know."""
+    titles, rows = _texts(table, _COLUMNS)
+    lines = [f"# {table.index.matrix}", ""]
+    if rows:
+        lines.append(_markdown_row(titles))
+        lines.append("| " + " | ".join("---" for _ in titles) + " |")
+        lines += [_markdown_row(row) for row in rows]
+    else:
+        lines.append("No cell is finished.")
+    for line in footnotes(table):
+        lines += ["", line]
+    return "\n".join(lines) + "\n"
+
+
+def to_rich(table: MainTable) -> Table:
+    """The same for a terminal, with the columns that matter most."""
+    from rich.table import Table as RichTable
+
+    titles, rows = _texts(table, [each for each in _COLUMNS if each[0] not in _LEFT_OUT])
+    shown = RichTable(title=f"{table.index.matrix}: accuracy in percent")
+    for title in titles:
+        shown.add_column(title, justify="left" if title in _WORDS else "right", no_wrap=True)
+    for row in rows:
+        shown.add_row(*row)
+    return shown
+
+
+def footnotes(table: MainTable) -> list[str]:
+    """Every line below the table; what limits the numbers comes first."""
+    cells = len(table.index.cells)
+    lines = _validation(table.rows)
+    lines += [f"**{text}**" for text in table.disclaimers]
+    if table.missing:
+        labels = _shortened(table.missing)
+        lines.append(f"**missing: {len(table.missing)} of {cells} cells**: {labels}")
+    if table.failed:
+        reasons = _shortened([f"{label} ({reason})" for label, reason in table.failed])
+        lines.append(f"**failed: {len(table.failed)} of {cells} cells**: {reasons}")
+    if table.foreign:
+        lines.append(
+            f"left out: {table.foreign} cells in the folder that the matrix does not name "
+            "(from another version of it, or of its data)"
+        )
+    lines += _mixed(table.rows, "seeds", lambda row: ", ".join(map(str, row.seeds)))
+    lines += _mixed(table.rows, "resolved precisions", lambda row: ", ".join(row.precisions))
+    return [*lines, *table.notes, *DEFINITIONS]
+
+
+def _validation(rows: Sequence[Row]) -> list[str]:
+    held_out = [row.label for row in rows if row.evaluated_on == "validation"]
+    if not held_out:
+        return []
+    which = "all rows" if len(held_out) == len(rows) else _shortened(held_out)
+    return [
+        "**NOT TEST RESULTS: scored on the slice held out of train (evaluate_on: validation), "
+        f"for choosing settings only: {which}**"
+    ]
+
+
+def _mixed(rows: Sequence[Row], what: str, value: Callable[[Row], str]) -> list[str]:
+    """A line when not all rows have the same ``value``: the exceptions to the commonest one."""
+    by_value: defaultdict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        by_value[value(row)].append(row.label)
+    inside = [text for text in by_value if what == "resolved precisions" and "," in text]
+    if len(by_value) < 2 and not inside:
+        return []
+    commonest = Counter(value(row) for row in rows).most_common(1)[0][0]
+    parts = [
+        f"{text} ({'all other rows' if text == commonest else _shortened(labels)})"
+        for text, labels in by_value.items()
+    ]
+    return [f"**the rows do not all have the same {what}**: {'; '.join(parts)}"]
+
+
+def _shortened(labels: Sequence[str]) -> str:
+    more = f", and {len(labels) - _MOST} more" if len(labels) > _MOST else ""
+    return ", ".join(labels[:_MOST]) + more
+
+
+def _markdown_row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _texts(
+    table: MainTable, columns: Sequence[tuple[str, Callable[[Row], str]]]
+) -> tuple[list[str], list[list[str]]]:
+    """Titles and rows; the column of variants is there only where one is needed."""
+    needed = [
+        each for each in columns if each[0] != "variant" or any(row.variant for row in table.rows)
+    ]
+    titles = [title for title, _ in needed]
+    return titles, [[text(row) for _, text in needed] for row in table.rows]
+
+
+def _percent(spread: Spread) -> str:
+    if spread.mean is None:
+        return EMPTY
+    if spread.deviation is None:
+        return f"{spread.mean:.1f}"
+    return f"{spread.mean:.1f} ± {spread.deviation:.1f}"
+
+
+def _metric(name: str) -> Callable[[Row], str]:
+    return lambda row: _percent(row.metrics[name])
+
+
+_COLUMNS: list[tuple[str, Callable[[Row], str]]] = [
+    ("backbone", lambda row: row.backbone),
+    ("target", lambda row: row.target),
+    ("method", lambda row: row.method),
+    ("metapeft", lambda row: row.metapeft),
+    ("variant", lambda row: row.variant),
+    ("seeds", lambda row: "1 seed" if len(row.seeds) == 1 else str(len(row.seeds))),
+    *((name, _metric(name)) for name in METRICS),
+    ("trainable parameters", lambda row: f"{row.trainable:,}"),
+    ("modulators", lambda row: str(row.modulators)),
+    ("train seconds", lambda row: f"{row.train_seconds:.1f}"),
+]
+_WORDS = {"backbone", "target", "method", "metapeft", "variant"}
+_LEFT_OUT = {"trainable parameters", "modulators"}
+
+
+def print_table(table: MainTable, console: Console) -> None:
+    """Print the table: framed on a terminal that is wide enough, as Markdown elsewhere."""
+    if not console.is_terminal:
+        console.print(to_markdown(table), markup=False, highlight=False, soft_wrap=True, end="")
+        return
+    console.print(to_rich(table))
+    for line in footnotes(table):
+        console.print(line.replace("**", ""), markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,271 @@
+"""The folder of one run: which cells it holds, and how a cell gets into it whole or not at all.
+
+Layout of ``results/<run>/``::
+
+    run.json              the matrix and the cells that it names (RunIndex)
+    matrix.yaml           copy of the matrix file
+    cells/<id>/           record.json and the artefacts of one cell (paper section 9.11)
+    cells/.tmp-.../       a cell that is being written; renamed when it is complete
+    tables/               rebuilt by ``rsbench report``
+    logs/                 what worker processes printed
+"""
+
+from __future__ import annotations
+
+import fcntl
+import itertools
+import json
+import os
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from rsbench.atomic import write_file
+from rsbench.cell import cell_id
+from rsbench.errors import RecordError, ResultsFolderError
+from rsbench.record import Record, read_record
+from rsbench.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RUN_SCHEMA = 1
+SCRATCH = ".tmp-"
+OWN_NAMES = {"run.json", "matrix.yaml", "cells", "tables", "logs"}
+_numbers = itertools.count()
+
+
+class ListedCell(Settings):
+    """One cell that the matrix names."""
+
+    id: str | None
+    """Content hash, or None where the target or the backbone could not be opened."""
+    label: str
+    row: int
+    """Row of the table, from 0: cells that differ in nothing but the seed share it."""
+    settings: str
+    """Digest of the cell's settings alone; it finds the cell again when its id is unknown."""
+
+
+class RunIndex(Settings):
+    """Content of ``run.json``."""
+
+    schema_version: int = RUN_SCHEMA
+    matrix: str
+    """Name of the matrix."""
+    matrix_file: str
+    """Name of the matrix file, without its folder."""
+    disclaimer: str = ""
+    """What the matrix says a reader must know."""
+    rsbench: str
+    """Version that wrote this file last."""
+    created: str
+    """UTC, ISO 8601."""
+    updated: str
+    """UTC, ISO 8601."""
+    cells: tuple[ListedCell, ...]
+    """Every cell of the matrix, in the order of its tables."""
+
+
+class RunFolder:
+    """One run on disk.
+
+    Attributes:
+        path: the folder, absolute.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path).expanduser().absolute()
+        self.index_file = self.path / "run.json"
+        self.cells = self.path / "cells"
+        self.tables = self.path / "tables"
+        self.logs = self.path / "logs"
+
+    def cell(self, identifier: str) -> Path:
+        """Folder of the cell with this id, whether it exists or not."""
+        return self.cells / identifier
+
+    def record(self, identifier: str) -> Record | None:
+        """The record of a cell, or None if the cell is not in this folder.
+
+        Raises:
+            RecordError: the record is damaged, or it belongs to another cell.
+        """
+        if not self.cell(identifier).exists():
+            return None
+        path = self.cell(identifier) / "record.json"
+        record = read_record(path)
+        if record.id != identifier or cell_id(record.identity) != identifier:
+            raise RecordError(
+                f"the record does not belong in this folder: its settings hash to "
+                f"{cell_id(record.identity)} and it calls itself {record.id}",
+                where=path,
+                remedy=f"delete the folder {path.parent} and run the sweep again",
+            )
+        return record
+
+    def present(self) -> list[str]:
+        """Ids of all cells in this folder, sorted, whatever matrix they are of."""
+        if not self.cells.is_dir():
+            return []
+        return sorted(each.name for each in self.cells.iterdir() if not each.name.startswith("."))
+
+    def read_index(self) -> RunIndex:
+        """Read ``run.json``.
+
+        Raises:
+            ResultsFolderError: the folder is not a run, or the file is damaged.
+        """
+        if not self.index_file.is_file():
+            raise ResultsFolderError(
+                "this is not the folder of a run: it has no run.json",
+                where=self.path,
+                remedy="give the folder that 'rsbench run' wrote, or its name below results/",
+            )
+        try:
+            data = json.loads(self.index_file.read_text(encoding="utf-8"))
+            index = RunIndex.model_validate(data)
+        except (OSError, ValueError, ValidationError) as error:
+            raise ResultsFolderError(
+                f"the list of cells cannot be read: {error}",
+                where=self.index_file,
+                remedy="delete this file and run the sweep again: finished cells are kept",
+            ) from error
+        if index.schema_version != RUN_SCHEMA:
+            raise ResultsFolderError(
+                f"the run has schema {index.schema_version}; this rsbench reads {RUN_SCHEMA}",
+                where=self.index_file,
+                remedy="use the rsbench that wrote it, or run the sweep into another folder",
+            )
+        return index
+
+    def write_index(self, index: RunIndex, matrix_file: Path) -> None:
+        """Write ``run.json`` and a copy of the matrix, each whole or not at all."""
+        with explained(self.path):
+            text = json.dumps(index.model_dump(mode="json"), indent=1) + "\n"
+            write_file(self.index_file, text.encode())
+            write_file(self.path / "matrix.yaml", matrix_file.read_bytes())
+
+    @contextmanager
+    def locked(self, matrix: str) -> Iterator[None]:
+        """Create the folder if need be and hold it for one ``rsbench run``.
+
+        The lock is the kernel's: it ends with the process, however that dies. What a dead
+        process left half written is removed.
+
+        Args:
+            matrix: name of the matrix that is about to run.
+
+        Raises:
+            ResultsFolderError: the folder is published, in use, of another matrix, or cannot
+                be written.
+        """
+        self.check_usable(matrix)
+        with explained(self.path):
+            self.cells.mkdir(parents=True, exist_ok=True)
+            handle = (self.path / ".lock").open("a")
+        with handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ResultsFolderError(
+                    "another 'rsbench run' is at work in this folder",
+                    where=self.path,
+                    remedy="wait for it, stop it, or give another folder with --out",
+                ) from error
+            self.clean()
+            yield
+
+    def check_usable(self, matrix: str) -> None:
+        """Raise ResultsFolderError unless ``rsbench run`` may write ``matrix`` here."""
+        if is_published(self.path):
+            raise ResultsFolderError(
+                "published results are never resumed from or written to",
+                where=self.path,
+                remedy="give another folder with --out",
+            )
+        with explained(self.path):
+            present = {each.name for each in self.path.iterdir()} if self.path.exists() else set()
+        if not self.index_file.exists():
+            foreign = {name for name in present - OWN_NAMES if not name.startswith(".")}
+            if not foreign:
+                return
+            raise ResultsFolderError(
+                f"the folder is not that of a run; it holds {sorted(foreign)[0]}",
+                where=self.path,
+                remedy="give an empty or a new folder with --out",
+            )
+        index = self.read_index()
+        if index.matrix != matrix:
+            raise ResultsFolderError(
+                f"the folder holds a run of the matrix {index.matrix!r}, not of {matrix!r}",
+                where=self.path,
+                remedy="give another folder with --out",
+            )
+
+    def clean(self, identifier: str = "") -> None:
+        """Remove half-written cells, all or those of one id. Only the holder of the lock may."""
+        for leftover in self.cells.glob(f"{SCRATCH}{identifier}*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+    @contextmanager
+    def scratch(self, identifier: str) -> Iterator[Path]:
+        """An empty folder to write one cell into; what is not committed is removed at the end."""
+        path = self.cells / f"{SCRATCH}{identifier}-{os.getpid()}-{next(_numbers)}"
+        path.mkdir(parents=True)
+        try:
+            yield path
+        finally:
+            if path.exists():
+                shutil.rmtree(path, ignore_errors=True)
+
+    def commit(self, scratch: Path, record: Record) -> None:
+        """Write the record into ``scratch`` and move it into place.
+
+        A cell that is there already (a failed one that was tried again) is replaced. A crash
+        at any moment leaves the old cell, the new one, or none, never half a cell.
+        """
+        with (scratch / "record.json").open("w", encoding="utf-8") as file:
+            file.write(record.to_json())
+            file.flush()
+            os.fsync(file.fileno())
+        _sync_folder(scratch)
+        place = self.cell(record.id)
+        if place.exists():
+            old = scratch.with_name(f"{scratch.name}-old")
+            place.rename(old)
+            scratch.rename(place)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            scratch.rename(place)
+        _sync_folder(self.cells)
+
+
+def is_published(path: Path) -> bool:
+    """Whether ``path`` lies below a folder ``results/published``."""
+    parts = path.resolve().parts
+    return ("results", "published") in itertools.pairwise(parts)
+
+
+@contextmanager
+def explained(folder: Path) -> Iterator[None]:
+    """Turn the errors of the file system inside ``folder`` into ResultsFolderError."""
+    try:
+        yield
+    except OSError as error:
+        raise ResultsFolderError(
+            f"the results folder cannot be written: {error}",
+            where=folder,
+            remedy="give a folder that you may write, on a disk with space, with --out",
+        ) from error
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

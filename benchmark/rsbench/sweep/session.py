@@ -1,0 +1,215 @@
+"""One ``rsbench run`` from the matrix to the table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+import rsbench
+from rsbench.folders import Folders
+from rsbench.plan import CellRun, Plan, build_stores, plan_cells, state_of
+from rsbench.report.tables import print_table, write_tables
+from rsbench.store import RunFolder, RunIndex
+from rsbench.sweep.devices import Resources
+from rsbench.sweep.engine import Outcome, sweep
+from rsbench.sweep.executor import Executor, InProcess
+from rsbench.sweep.local import LocalProcesses
+from rsbench.sweep.progress import Activities, display_for
+from rsbench.sweep.task import TRAINING, TaskSetup
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rsbench.cell import Cell
+    from rsbench.matrix.load import Matrix
+
+#: What a shell expects of a program that Ctrl-C ended: 128 + SIGINT.
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Session:
+    """What one call of ``rsbench run`` is to do.
+
+    Attributes:
+        matrix: the matrix.
+        cells: all its cells.
+        selected: those to run now.
+        folder: where the results go.
+        folders: where data and caches lie.
+        runner: ``module:function`` that trains one cell (see ``TaskSetup``).
+        console: where to print.
+    """
+
+    matrix: Matrix
+    cells: Sequence[Cell]
+    selected: Sequence[Cell]
+    folder: RunFolder
+    folders: Folders = field(default_factory=Folders)
+    runner: str = TRAINING
+    console: Console = field(default_factory=Console)
+
+    def show(self) -> int:
+        """``--dry-run``: print the cells and what is known of them; train nothing.
+
+        Returns:
+            Exit code 0.
+
+        Raises:
+            RecordError: a record is damaged.
+        """
+        self.folder.check_usable(self.matrix.name)
+        plan = plan_cells(self.cells, self.folders, selected=self.selected, prepare=False)
+        shown = [each for each in plan.cells if each.selected]
+        states = [state_of(each, self.folder) for each in shown]
+        for each, state in zip(shown, states, strict=True):
+            identifier = each.run.id if each.run else "-" * 16
+            self._print(f"{identifier}  {_STATES[state]:<17}  {each.cell.label}")
+        for problem in plan.problems:
+            self._print(f"not ready: {problem}")
+        counts = ", ".join(
+            f"{states.count(state)} {_STATES[state]}" for state in dict.fromkeys(states)
+        )
+        self._print(f"{len(shown)} cells: {counts}")
+        return 0
+
+    def run(self, resources: Resources) -> int:
+        """Run what is not finished, and build the tables.
+
+        Returns:
+            Exit code: 0, 1 if a cell failed, 130 after Ctrl-C.
+
+        Raises:
+            RsbenchError: something is wrong that no cell can run without; nothing was trained.
+            ResultsFolderError: the folder cannot be used.
+            RecordError: a record in it is damaged.
+        """
+        with self.folder.locked(self.matrix.name):
+            plan, runs = self._prepare()
+            finished = {each.id for each in runs if self._is_finished(each)}
+            waiting = [each for each in runs if each.id not in finished]
+            outcome = Outcome(0, 0, interrupted=False)
+            if waiting:
+                build_stores(
+                    plan, [each.id for each in waiting], self.folders, Activities(self.console)
+                )
+                self._print(
+                    f"{len(waiting)} cells to train, {len(finished)} found finished; "
+                    f"{resources.describe()}"
+                )
+                executor = self._executor(resources)
+                display = display_for(self.console, len(waiting))
+                outcome = sweep(waiting, executor, self.folder, display)
+            if outcome.interrupted:
+                return self._interrupted(len(finished) + outcome.trained, len(runs))
+            table = write_tables(self.folder)
+        print_table(table, self.console)
+        self._print(f"tables: {self.folder.tables}")
+        self._print(
+            f"trained {outcome.trained} cells, found {len(finished)} finished, "
+            f"{outcome.failed} failed"
+        )
+        return 1 if outcome.failed else 0
+
+    def _prepare(self) -> tuple[Plan, tuple[CellRun, ...]]:
+        """Open the inputs, and write ``run.json``."""
+        activity = Activities(self.console)
+        plan = plan_cells(self.cells, self.folders, selected=self.selected, activity=activity)
+        plan.check()
+        before = self.folder.read_index() if self.folder.index_file.exists() else None
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        index = RunIndex(
+            matrix=self.matrix.name,
+            matrix_file=self.matrix.file.name,
+            disclaimer=self.matrix.disclaimer,
+            rsbench=rsbench.__version__,
+            created=before.created if before else now,
+            updated=now,
+            cells=plan.listed(before.cells if before else ()),
+        )
+        for listed in index.cells:
+            if listed.id:
+                self.folder.record(listed.id)  # a damaged one is an error before any work
+        self.folder.write_index(index, self.matrix.file)
+        return plan, plan.runs()
+
+    def _is_finished(self, run: CellRun) -> bool:
+        record = self.folder.record(run.id)
+        return record is not None and record.status == "finished"
+
+    def _executor(self, resources: Resources) -> Executor:
+        setup = TaskSetup(self.folders, self.folder.path, resources.threads, self.runner)
+        if resources.in_process:
+            return InProcess(setup, resources.devices[0])
+        return LocalProcesses(setup, resources.devices)
+
+    def _interrupted(self, finished: int, total: int) -> int:
+        self._print(
+            f"interrupted: {finished} of {total} cells are finished; "
+            "the same command trains the rest"
+        )
+        return INTERRUPTED
+
+    def _print(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+_STATES = {
+    "finished": "finished",
+    "failed": "failed before",
+    "to run": "to run",
+    "unknown": "data not ready",
+}
+
+
+def open_session(
+    matrix: str,
+    *,
+    out: Path | None = None,
+    seeds: Sequence[int] | None = None,
+    only: Sequence[str] = (),
+    data: Path | None = None,
+    cache: Path | None = None,
+    runner: str = TRAINING,
+    console: Console | None = None,
+) -> Session:
+    """Read the matrix and decide where everything lies; nothing is written.
+
+    Args:
+        matrix: name of a shipped matrix or path of a file.
+        out: run folder; None for ``results/<matrix name>``.
+        seeds: seeds in place of those of the matrix.
+        only: ``key=value`` texts that select cells.
+        data: folder of prepared data sets; None for the default.
+        cache: folder of decoded images; None for the default.
+        runner: ``module:function`` that trains one cell.
+        console: where to print.
+
+    Raises:
+        MatrixError: the matrix is wrong.
+        SettingsError: an option is wrong.
+    """
+    from rsbench.matrix.expand import expand
+    from rsbench.matrix.load import load_matrix
+    from rsbench.matrix.select import filter_cells, parse_only
+
+    loaded = load_matrix(matrix)
+    cells = expand(loaded, seeds)
+    folders = Folders(base=loaded.base)
+    if data is not None:
+        folders = replace(folders, data=data.expanduser().absolute())
+    if cache is not None:
+        folders = replace(folders, cache=cache.expanduser().absolute())
+    return Session(
+        matrix=loaded,
+        cells=cells,
+        selected=filter_cells(cells, parse_only(only)) if only else cells,
+        folder=RunFolder(out if out is not None else Path("results") / loaded.name),
+        folders=folders,
+        runner=runner,
+        console=console or Console(),
+    )
