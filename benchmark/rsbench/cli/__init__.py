@@ -38,13 +38,13 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[  # noqa: ARG001  (its callback acts)
+    version: Annotated[
         bool,
         typer.Option(
             "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
         ),
     ] = False,
-    debug: Annotated[  # noqa: ARG001  (main takes it out before typer sees it)
+    debug: Annotated[
         bool,
         typer.Option(DEBUG, help="Show the traceback of an error; may stand anywhere."),
     ] = False,

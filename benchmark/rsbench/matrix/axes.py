@@ -93,12 +93,17 @@ def _define(
     short = [(path, entry) for path, entry in listed if entry.is_reference]
     defined_in_file = [entry.name for _, entry in full]
     found: dict[str, Definition] = {}
+    failed: set[str] = set()
     for path, entry in full + short:
+        if entry.name in failed:
+            continue
         if entry.name not in found:
             kind = _kind(path, entry, group, defined_in_file, problems)
             plugin = None if kind is None else _plugin(path, kind, find_class, problems)
             if kind is not None and plugin is not None:
                 found[entry.name] = Definition(entry.name, kind, plugin, Layer(path, entry.options))
+            else:
+                failed.add(entry.name)
         elif not entry.is_reference:
             _check_same(path, entry, found[entry.name], problems)
     return found

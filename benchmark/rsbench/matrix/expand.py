@@ -24,8 +24,8 @@ from rsbench.settings import PluginChoice, Recipe, Settings
 def expand(matrix: Matrix, seeds: Sequence[int] | None = None) -> tuple[Cell, ...]:
     """Every cell of ``matrix``, ordered by target, backbone, seed and method.
 
-    Each axis keeps the order of the file. Neighbouring cells share target and backbone, and
-    a sweep that is cut short has whole seeds.
+    Labels keep the order of the file, seeds ascend. Neighbouring cells share target and
+    backbone, and a sweep that is cut short has whole seeds.
 
     Args:
         matrix: a loaded matrix.
@@ -78,18 +78,17 @@ def _labels(document: MatrixDocument, seeds: Sequence[int] | None) -> list[Label
 
 
 def _in_order(labels: Iterable[Labels]) -> list[Labels]:
-    """Sorted by target, backbone, seed and method, each in order of first appearance."""
+    """Sorted by target, backbone, seed and method: labels by appearance, seeds ascending."""
     listed = list(labels)
     targets = _ranks(each.target for each in listed)
     backbones = _ranks(each.backbone for each in listed)
-    seeds = _ranks(str(each.seed) for each in listed)
     methods = _ranks(each.method_names[-1] for each in listed)
     return sorted(
         listed,
         key=lambda each: (
             targets[each.target],
             backbones[each.backbone],
-            seeds[str(each.seed)],
+            each.seed,
             methods[each.method_names[-1]],
         ),
     )

@@ -63,18 +63,23 @@ def read_yaml(file: Path) -> LocatedYaml:
             feature that a matrix has no use for (tags, keys that are not text).
     """
     text = _read_text(file)
-    loader = _Loader(text)
     try:
-        node = loader.get_single_node()
-        if node is None:
-            raise MatrixError("the file is empty", where=file, remedy="write a matrix into it")
-        return _Converter(file, loader).convert_document(node)
+        return _parse(file, text)
     except yaml.MarkedYAMLError as error:
         raise _syntax_error(file, error) from error
     except yaml.YAMLError as error:
         raise MatrixError(f"this is not YAML: {error}", where=file) from error
     except RecursionError as error:
         raise MatrixError("the YAML is nested too deeply", where=file) from error
+
+
+def _parse(file: Path, text: str) -> LocatedYaml:
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            raise MatrixError("the file is empty", where=file, remedy="write a matrix into it")
+        return _Converter(file, loader).convert_document(node)
     finally:
         loader.dispose()
 
@@ -120,7 +125,8 @@ for _kind, _pattern, _first in (
     ("int", r"^[-+]?(?:0|[1-9][0-9]{0,17})$", list("-+0123456789")),
     (
         "float",
-        r"^[-+]?(?:(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|\.inf|\.nan)$",
+        r"^[-+]?(?:(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?"
+        r"|[0-9]+[eE][-+]?[0-9]+|\.inf|\.nan)$",
         list("-+.0123456789"),
     ),
 ):

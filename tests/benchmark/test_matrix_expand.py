@@ -1,0 +1,437 @@
+"""From a matrix to cells, with plugins made up for the test."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import pytest
+from pydantic import Field
+
+from rsbench import registry
+from rsbench.backbone import Backbone
+from rsbench.cell import Cell
+from rsbench.errors import MatrixError, SettingsError
+from rsbench.groups import GroupRule
+from rsbench.matrix import MatrixWarning
+from rsbench.matrix.expand import expand
+from rsbench.matrix.load import load_matrix
+from rsbench.matrix.select import filter_cells, parse_only
+from rsbench.method import Method
+from rsbench.settings import Settings
+from rsbench.strategy import Strategy
+from rsbench.target import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+class ListOptions(Settings):
+    file: str
+    groups: GroupRule = GroupRule()
+
+
+class LoraOptions(Settings):
+    rank: Annotated[int, Field(ge=1)] | Literal["rule"] = 4
+    positions: tuple[str, ...] = ("q", "v")
+    shapes: dict[str, int] = Field(default_factory=dict)
+
+
+class MetaOptions(Settings):
+    learning_rate: float = 0.01
+    ratio: float = 0.2
+
+
+class DemoTarget(Target):
+    pass
+
+
+class ListTarget(Target):
+    Options: ClassVar[type[Settings]] = ListOptions
+
+
+class DemoBackbone(Backbone):
+    pass
+
+
+class LinearMethod(Method):
+    modulates: ClassVar[bool] = False
+
+
+class LoraMethod(Method):
+    Options: ClassVar[type[Settings]] = LoraOptions
+
+
+class MetaStrategy(Strategy):
+    Options: ClassVar[type[Settings]] = MetaOptions
+
+
+@dataclass(frozen=True)
+class Point:
+    """Stands for an entry point."""
+
+    found: type
+    value: str = "made:up"
+
+    def load(self) -> type:
+        return self.found
+
+
+PLUGINS: dict[str, dict[str, Any]] = {
+    "rsbench.datasets": {"air": Point(DemoTarget), "sea": Point(DemoTarget)}
+    | {"labelled_list": Point(ListTarget)},
+    "rsbench.backbones": {"vit": Point(DemoBackbone), "big": Point(DemoBackbone)},
+    "rsbench.methods": {"linear": Point(LinearMethod), "lora": Point(LoraMethod)},
+    "rsbench.strategies": {"metapeft": Point(MetaStrategy)},
+}
+
+TWO_BY_THREE = """\
+name: mine
+targets: [air, sea]
+backbones: [vit]
+methods: [linear, lora, lora+metapeft]
+seeds: [1, 0]
+"""
+
+
+@pytest.fixture
+def expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Cell, ...]]:
+    """Expands a matrix given as text."""
+    monkeypatch.setattr(registry, "find", PLUGINS.__getitem__)
+
+    def from_text(text: str, seeds: list[int] | None = None) -> tuple[Cell, ...]:
+        file = tmp_path / "mine.yaml"
+        file.write_text(text)
+        return expand(load_matrix(file), seeds)
+
+    return from_text
+
+
+@pytest.fixture
+def error_of(expanded: Callable[..., tuple[Cell, ...]]) -> Callable[[str], MatrixError]:
+    """The error that expanding a text raises."""
+
+    def from_text(text: str) -> MatrixError:
+        with pytest.raises(MatrixError) as caught:
+            expanded(text)
+        return caught.value
+
+    return from_text
+
+
+def axes(methods: str, **others: str) -> str:
+    fields = {"name": "mine", "targets": "[air]", "backbones": "[vit]", "seeds": "[0]"} | others
+    return "".join(f"{key}: {value}\n" for key, value in fields.items()) + f"methods: {methods}\n"
+
+
+class TestCells:
+    def test_order_and_labels(self, expanded: Callable[..., tuple[Cell, ...]]) -> None:
+        labels = [cell.label for cell in expanded(TWO_BY_THREE)]
+        assert labels == [
+            f"{target} / vit / {method} / seed {seed}"
+            for target in ("air", "sea")
+            for seed in (0, 1)
+            for method in ("linear", "lora", "lora+metapeft")
+        ]
+
+    def test_options_are_complete(self, expanded: Callable[..., tuple[Cell, ...]]) -> None:
+        linear, lora, meta = expanded(TWO_BY_THREE)[:3]
+        assert linear.method.options == {}
+        assert lora.method.options == {"rank": 4, "positions": ["q", "v"], "shapes": {}}
+        assert lora.metapeft is None
+        assert meta.method == lora.method
+        assert meta.metapeft is not None
+        assert meta.metapeft.kind == meta.metapeft.name == "metapeft"
+        assert meta.metapeft.options == {"learning_rate": 0.01, "ratio": 0.2}
+
+    def test_inline_entries(self, expanded: Callable[..., tuple[Cell, ...]]) -> None:
+        (cell,) = expanded(
+            axes(
+                "[{name: lora_r8, kind: lora, rank: 8, metapeft: {ratio: 0.3}}]",
+                targets="[{name: aid, kind: labelled_list, file: a.csv, groups: {many: 50}}]",
+                metapeft="{learning_rate: 0.05}",
+            )
+        )
+        assert (cell.target.name, cell.target.kind) == ("aid", "labelled_list")
+        assert cell.target.options["file"] == "a.csv"
+        groups = cell.target.options["groups"]
+        assert isinstance(groups, dict)
+        assert groups["many"] == 50
+        assert groups["few"] == 20
+        assert cell.method.options["rank"] == 8
+        assert cell.metapeft is not None
+        assert cell.metapeft.options == {"learning_rate": 0.05, "ratio": 0.3}
+
+    def test_kind_defaults_to_the_name(self, expanded: Callable[..., tuple[Cell, ...]]) -> None:
+        (cell,) = expanded(axes("[{name: lora, rank: 2}]"))
+        assert (cell.method.kind, cell.method.options["rank"]) == ("lora", 2)
+
+    def test_a_name_refers_to_a_definition_anywhere(
+        self, expanded: Callable[..., tuple[Cell, ...]]
+    ) -> None:
+        text = axes("[r8+metapeft, linear, {name: r8, kind: lora, rank: 8}]")
+        text += "include: [{methods: [r8], seeds: [5]}]\n"
+        cells = [cell for cell in expanded(text) if cell.method.name == "r8"]
+        assert {cell.method.options["rank"] for cell in cells} == {8}
+        assert [(cell.metapeft is not None, cell.seed) for cell in cells] == [
+            (True, 0),
+            (False, 0),
+            (False, 5),
+        ]
+
+    def test_include_inherits_and_identical_cells_are_kept_once(
+        self, expanded: Callable[..., tuple[Cell, ...]]
+    ) -> None:
+        text = axes("[linear]", targets="[air, sea]") + (
+            "include:\n  - {targets: [sea], methods: [lora], seeds: [3, 4]}\n  - {seeds: [0, 1]}\n"
+        )
+        assert [cell.label for cell in expanded(text)] == [
+            "air / vit / linear / seed 0",
+            "air / vit / linear / seed 1",
+            "sea / vit / linear / seed 0",
+            "sea / vit / linear / seed 1",
+            "sea / vit / lora / seed 3",
+            "sea / vit / lora / seed 4",
+        ]
+
+    def test_exclude(self, expanded: Callable[..., tuple[Cell, ...]]) -> None:
+        text = TWO_BY_THREE + "exclude: [{target: sea, seed: 0}, {method: lora, metapeft: true}]\n"
+        cells = expanded(text)
+        assert len(cells) == 6
+        assert all(cell.metapeft is None for cell in cells)
+        assert {cell.seed for cell in cells if cell.target.name == "sea"} == {1}
+
+    def test_seeds_replace_those_of_every_block(
+        self, expanded: Callable[..., tuple[Cell, ...]]
+    ) -> None:
+        text = TWO_BY_THREE + "include: [{methods: [lora], seeds: [3]}]\n"
+        cells = expanded(text, seeds=[7])
+        assert {cell.seed for cell in cells} == {7}
+        assert len(cells) == 6
+        for wrong in ([], [-1]):
+            with pytest.raises(SettingsError):
+                expanded(TWO_BY_THREE, seeds=wrong)
+
+
+class TestOverrides:
+    TEXT = TWO_BY_THREE + (
+        "recipe: {epochs: 5, augmentation: {horizontal_flip: 0.0}}\n"
+        "metapeft: {learning_rate: 0.05}\n"
+        "overrides:\n"
+        "  - when: {method: lora}\n"
+        "    recipe: {learning_rate: 0.2, augmentation: {vertical_flip: 0.5}}\n"
+        "    method: {rank: 8}\n"
+        "  - when: {method: [lora], metapeft: true, target: sea, backbone: vit, seed: [0, 1]}\n"
+        "    recipe: {learning_rate: 0.1}\n"
+        "    metapeft: {ratio: 0.5}\n"
+    )
+
+    def test_later_wins_and_what_is_not_written_stays(
+        self, expanded: Callable[..., tuple[Cell, ...]]
+    ) -> None:
+        cells = {cell.label: cell for cell in expanded(self.TEXT)}
+        linear = cells["air / vit / linear / seed 0"].recipe
+        assert (linear.epochs, linear.learning_rate) == (5, 0.01)
+        lora = cells["sea / vit / lora / seed 0"]
+        assert (lora.recipe.epochs, lora.recipe.learning_rate) == (5, 0.2)
+        assert lora.recipe.augmentation.horizontal_flip == 0.0
+        assert lora.recipe.augmentation.vertical_flip == 0.5
+        assert lora.method.options["rank"] == 8
+        meta = cells["sea / vit / lora+metapeft / seed 0"]
+        assert meta.recipe.learning_rate == 0.1
+        assert meta.method.options["rank"] == 8
+        assert meta.metapeft is not None
+        assert meta.metapeft.options == {"learning_rate": 0.05, "ratio": 0.5}
+        other = cells["air / vit / lora+metapeft / seed 0"].metapeft
+        assert other is not None
+        assert other.options == {"learning_rate": 0.05, "ratio": 0.2}
+
+    def test_method_with_suffix_means_metapeft_only(
+        self, expanded: Callable[..., tuple[Cell, ...]]
+    ) -> None:
+        text = TWO_BY_THREE + "overrides: [{when: {method: lora+metapeft}, recipe: {epochs: 3}}]\n"
+        epochs = {cell.label: cell.recipe.epochs for cell in expanded(text)}
+        assert epochs["air / vit / lora+metapeft / seed 1"] == 3
+        assert epochs["air / vit / lora / seed 1"] == 10
+
+    def test_a_wrong_option_is_reported_where_it_was_written(
+        self, error_of: Callable[[str], MatrixError]
+    ) -> None:
+        error = error_of(self.TEXT.replace("rank: 8", "rank: 0"))
+        assert error.where is not None
+        assert error.where.endswith("mine.yaml:11")
+        assert "overrides[0].method.rank" in error.what
+        error = error_of(self.TEXT.replace("ratio: 0.5", "ratoi: 0.5"))
+        assert "overrides[1].metapeft.ratoi" in error.what
+        assert "'ratio'" in error.remedy
+
+    def test_an_option_that_the_matched_method_lacks(
+        self, error_of: Callable[[str], MatrixError]
+    ) -> None:
+        error = error_of(TWO_BY_THREE + "overrides: [{when: {seed: 0}, method: {rank: 2}}]\n")
+        assert "overrides[0].method.rank: there is no such field" in error.what
+        assert "method 'linear'" in error.what
+
+    @pytest.mark.parametrize(
+        "rule",
+        [
+            "exclude: [{method: linear, metapeft: true}]",
+            "exclude: [{seed: 9}]",
+            "overrides: [{when: {seed: 9}, recipe: {epochs: 2}}]",
+        ],
+    )
+    def test_a_rule_without_effect_warns(
+        self, expanded: Callable[..., tuple[Cell, ...]], rule: str
+    ) -> None:
+        with pytest.warns(MatrixWarning, match=r"mine.yaml:6: .*matches no cell"):
+            assert len(expanded(TWO_BY_THREE + rule + "\n")) == 12
+
+    def test_metapeft_options_that_nobody_uses_warn(
+        self, expanded: Callable[..., tuple[Cell, ...]]
+    ) -> None:
+        with pytest.warns(MatrixWarning, match="no method of this matrix uses MetaPEFT"):
+            expanded(axes("[linear]", metapeft="{ratio: 0.3}"))
+
+    @pytest.mark.parametrize(
+        ("rule", "message", "near"),
+        [
+            ("exclude: [{target: ari}]", r"exclude\[0\].target: no target .*'ari'", "'air'"),
+            ("exclude: [{method: [linear, lroa]}]", r"exclude\[0\].method: .*'lroa'", "'lora'"),
+            (
+                "overrides: [{when: {backbone: vti}, recipe: {epochs: 2}}]",
+                r"overrides\[0\].when.backbone: .*'vti'",
+                "'vit'",
+            ),
+            ("exclude: [{method: linear+metapeft}]", "no method", "lora"),
+        ],
+    )
+    def test_an_unknown_label_in_a_rule(
+        self, error_of: Callable[[str], MatrixError], rule: str, message: str, near: str
+    ) -> None:
+        error = error_of(TWO_BY_THREE + rule + "\n")
+        assert re.search(message, error.what)
+        assert near in error.remedy
+
+
+class TestBadAxes:
+    @pytest.mark.parametrize(
+        ("methods", "others", "message", "remedy"),
+        [
+            ("[linaer]", {}, "methods[0]: there is no method called 'linaer'", "'linear'"),
+            ("[lora]", {"targets": "[sae]"}, "no target called 'sae'", "'sea'"),
+            ("[lora]", {"backbones": "[xyz]"}, "no backbone called 'xyz'", "known: big, vit"),
+            ("[{name: a, kind: lroa}]", {}, "methods[0].kind: there is no method", "'lora'"),
+            ("[{name: a, rank: 3}]", {}, "'a' needs 'kind'", "linear, lora"),
+            ("[linear+metapeft]", {}, "nothing to modulate", "without metapeft"),
+            ("[{name: lin, kind: linear, metapeft: true}]", {}, "nothing to modulate", "without"),
+            ("[{name: lora, rnak: 3}]", {}, "methods[0].rnak: there is no such", "'rank'"),
+            ("[{name: lora, rank: true}]", {}, "methods[0].rank: must be a number", ""),
+            (
+                "[{name: lora, metapeft: {ratio: half}}]",
+                {},
+                "methods[0].metapeft.ratio: input should be a valid number",
+                "",
+            ),
+            (
+                "[lora]",
+                {"targets": "[{name: x, kind: labelled_list}]"},
+                "targets[0].file: this field is required",
+                "",
+            ),
+            (
+                "[lora]",
+                {"targets": "[{name: x, kind: labelled_list, file: a.csv, groups: {rule: third}}]"},
+                "targets[0].groups.rule: must be",
+                "'thirds'",
+            ),
+            (
+                "[{name: a, kind: lora, rank: 2}, {name: a, kind: lora, rank: 3}]",
+                {},
+                "methods[1]: the label 'a' has other settings on line 5",
+                "another name",
+            ),
+            (
+                "[{name: lora, metapeft: {ratio: 0.1}}, {name: lora, metapeft: {ratio: 0.2}}]",
+                {},
+                "other MetaPEFT options",
+                "another name",
+            ),
+            ("[lora]", {"exclude": "[{method: lora}]"}, "no cell is left", ""),
+        ],
+    )
+    def test_says_what_is_wrong_and_what_to_do(
+        self,
+        error_of: Callable[[str], MatrixError],
+        methods: str,
+        others: dict[str, str],
+        message: str,
+        remedy: str,
+    ) -> None:
+        error = error_of(axes(methods, **others))
+        assert message in error.what
+        assert remedy in error.remedy
+        assert re.search(r"mine\.yaml:\d$", str(error.where))
+
+    def test_several_at_once(self, error_of: Callable[[str], MatrixError]) -> None:
+        error = error_of(axes("[linaer, {name: lroa, rank: 2}, lroa]", targets="[nowhere]"))
+        assert "3 problems" in error.what
+
+    def test_a_plugin_that_cannot_be_imported(
+        self, error_of: Callable[[str], MatrixError], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        broken = registry.EntryPoint("lora", "no_such_module_anywhere:Lora", "rsbench.methods")
+        monkeypatch.setitem(PLUGINS["rsbench.methods"], "lora", broken)
+        error = error_of(axes("[lora]"))
+        assert "methods[0]" in error.what
+        assert "no_such_module_anywhere" in error.what
+
+
+class TestFilter:
+    @pytest.fixture
+    def cells(self, expanded: Callable[..., tuple[Cell, ...]]) -> tuple[Cell, ...]:
+        return expanded(TWO_BY_THREE)
+
+    @pytest.mark.parametrize(
+        ("texts", "number"),
+        [
+            ([], 12),
+            (["target=sea"], 6),
+            (["target=sea,air"], 12),
+            (["target=sea", "target=air"], 12),
+            (["method=lora"], 8),
+            (["method=lora", "metapeft=false"], 4),
+            (["method=lora+metapeft,linear"], 8),
+            (["seed=0", "metapeft=true", "backbone=vit"], 2),
+        ],
+    )
+    def test_keeps(self, cells: tuple[Cell, ...], texts: list[str], number: int) -> None:
+        kept = filter_cells(cells, parse_only(texts))
+        assert len(kept) == number
+        assert list(kept) == [cell for cell in cells if cell in kept]
+
+    def test_seeds(self, cells: tuple[Cell, ...]) -> None:
+        assert {cell.seed for cell in filter_cells(cells, {}, [1])} == {1}
+        assert len(filter_cells(cells, {"seed": ["0,1"]}, [1])) == 6
+        with pytest.raises(SettingsError, match="no cell"):
+            filter_cells(cells, {"seed": ["0"]}, [1])
+
+    @pytest.mark.parametrize(
+        ("texts", "message", "remedy"),
+        [
+            (["methods=lora"], "unknown key", "'method'"),
+            (["method"], "not key=value", "method=lora"),
+            (["method="], "not key=value", ""),
+            (["method=lroa"], "no cell of this matrix", "'lora'"),
+            (["seed=7"], "no cell of this matrix", "0, 1"),
+            (["metapeft=yes"], "no cell of this matrix", "false, true"),
+            (["method=linear", "metapeft=true"], "no cell is left", ""),
+        ],
+    )
+    def test_wrong(
+        self, cells: tuple[Cell, ...], texts: list[str], message: str, remedy: str
+    ) -> None:
+        with pytest.raises(SettingsError, match=message) as caught:
+            filter_cells(cells, parse_only(texts))
+        assert remedy in caught.value.remedy
