@@ -11,15 +11,19 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from rich.console import Console
 
 from rsbench import registry
 from rsbench.errors import RecordError, ResultsFolderError, SettingsError
-from rsbench.record import read_record
+from rsbench.record import Record, read_record
 from rsbench.sweep.devices import Resources, choose_resources
-from rsbench.sweep.session import open_session
+from rsbench.sweep.session import Session, open_session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 STUBS = Path(__file__).parent / "stubs"
 MATRIX = """\
@@ -48,7 +52,7 @@ class World:
         self.out = self.folder / "runs" / "little"
         self.printed = ""
 
-    def session(self, **options):
+    def session(self, **options: Any) -> Session:
         self.stream = io.StringIO()
         console = Console(file=self.stream, width=300, force_terminal=False)
         return open_session(
@@ -58,7 +62,7 @@ class World:
             console=console,
         )
 
-    def run(self, workers: int = 0, **options) -> int:
+    def run(self, workers: int = 0, **options: Any) -> int:
         devices = ("cpu",) * max(1, workers)
         resources = Resources(devices, threads=1, in_process=workers == 0)
         try:
@@ -66,7 +70,7 @@ class World:
         finally:
             self.printed = self.stream.getvalue()
 
-    def show(self, **options) -> str:
+    def show(self, **options: Any) -> str:
         assert self.session(**options).show() == 0
         return self.stream.getvalue()
 
@@ -77,7 +81,7 @@ class World:
         log = self.data / "log.txt"
         return log.read_text().splitlines() if log.exists() else []
 
-    def records(self):
+    def records(self) -> dict[str, Record]:
         files = sorted(self.out.glob("cells/*/record.json"))
         return {record.cell.label: record for record in map(read_record, files)}
 
@@ -103,7 +107,7 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path, monkeypatch) -> World:
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.syspath_prepend(STUBS)
     import sweep_stub
 
@@ -111,7 +115,7 @@ def world(tmp_path, monkeypatch) -> World:
     return World(tmp_path)
 
 
-def wait_until(condition, seconds: float = 30.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
@@ -119,7 +123,7 @@ def wait_until(condition, seconds: float = 30.0) -> None:
 
 
 class TestRun:
-    def test_every_cell_is_trained_once_then_found(self, world):
+    def test_every_cell_is_trained_once_then_found(self, world: World) -> None:
         assert world.run() == 0
         assert len(world.started()) == 6
         assert "trained 6 cells, found 0 finished, 0 failed" in world.printed
@@ -127,11 +131,11 @@ class TestRun:
         assert len(world.started()) == 6
         assert "trained 0 cells, found 6 finished, 0 failed" in world.printed
 
-    def test_layout_of_the_run_folder(self, world):
+    def test_layout_of_the_run_folder(self, world: World) -> None:
         world.run()
         index = json.loads((world.out / "run.json").read_text())
         assert index["matrix"] == "little"
-        assert [each["label"] for each in index["cells"]][0] == LINEAR_0
+        assert next(each["label"] for each in index["cells"]) == LINEAR_0
         assert (world.out / "matrix.yaml").read_text() == MATRIX
         for listed in index["cells"]:
             cell = world.out / "cells" / listed["id"]
@@ -142,7 +146,7 @@ class TestRun:
         assert not world.leftovers()
         assert (world.out / "tables" / "main.md").exists()
 
-    def test_workers_give_the_same_table_as_one_process(self, world):
+    def test_workers_give_the_same_table_as_one_process(self, world: World) -> None:
         world.run(workers=0)
         alone = world.table_without_times()
         world.out = world.out.with_name("workers")
@@ -150,13 +154,13 @@ class TestRun:
         assert world.table_without_times() == alone
         assert len(world.started()) == 12
 
-    def test_a_line_for_each_cell_when_not_on_a_terminal(self, world):
+    def test_a_line_for_each_cell_when_not_on_a_terminal(self, world: World) -> None:
         world.run()
         lines = [line for line in world.printed.splitlines() if line.startswith("[")]
         assert len(lines) == 6
         assert lines[0].startswith(f"[1/6] finished {LINEAR_0} in ")
 
-    def test_only_runs_a_part_and_lists_all(self, world):
+    def test_only_runs_a_part_and_lists_all(self, world: World) -> None:
         assert world.run(only=["method=lora", "seed=1"]) == 0
         assert len(world.started()) == 2
         assert len(json.loads((world.out / "run.json").read_text())["cells"]) == 6
@@ -164,14 +168,14 @@ class TestRun:
         assert world.run() == 0
         assert "trained 4 cells, found 2 finished, 0 failed" in world.printed
 
-    def test_changed_data_is_trained_again_and_the_old_cells_are_kept(self, world):
+    def test_changed_data_is_trained_again_and_the_old_cells_are_kept(self, world: World) -> None:
         world.run()
         (world.data / "a").write_text("other pixels")
         assert world.run() == 0
         assert "trained 6 cells, found 0 finished" in world.printed
         assert "left out: 6 cells in the folder that the matrix does not name" in world.printed
 
-    def test_unselected_target_that_is_missing_does_not_matter(self, world):
+    def test_unselected_target_that_is_missing_does_not_matter(self, world: World) -> None:
         text = MATRIX.replace("}]", "}, {name: absent, kind: stub, data: b}]")
         world.matrix.write_text(text)
         assert world.run(only=["target=things"]) == 0
@@ -179,28 +183,28 @@ class TestRun:
         assert [each["id"] is None for each in cells] == [False] * 6 + [True] * 6
         assert "missing: 6 of 12 cells" in world.printed
 
-    def test_a_target_that_prepares_itself_is_prepared_once(self, world):
+    def test_a_target_that_prepares_itself_is_prepared_once(self, world: World) -> None:
         world.matrix.write_text(MATRIX.replace("kind: stub", "kind: preparing, data: made"))
         assert world.run() == 0
         assert (world.data / "prepared.txt").read_text() == "once\n"
 
 
 class TestDryRun:
-    def test_lists_cells_with_their_state_and_touches_nothing(self, world):
+    def test_lists_cells_with_their_state_and_touches_nothing(self, world: World) -> None:
         text = world.show()
         assert f"to run             {LINEAR_0}" in text
         assert "6 cells: 6 to run" in text
         assert not world.out.exists()
         assert not world.started()
 
-    def test_states(self, world):
+    def test_states(self, world: World) -> None:
         world.order(**{LORA_1: "fail"})
         world.run(only=["method=lora", "metapeft=false"])
         text = world.show()
         assert f"failed before      {LORA_1}" in text
         assert "6 cells: 4 to run, 1 finished, 1 failed before" in text
 
-    def test_data_that_is_not_ready(self, world):
+    def test_data_that_is_not_ready(self, world: World) -> None:
         (world.data / "a").unlink()
         text = world.show()
         assert "-" * 16 + f"  data not ready     {LINEAR_0}" in text
@@ -210,7 +214,9 @@ class TestDryRun:
 
 @pytest.mark.parametrize("workers", [0, 1])
 class TestFailingCell:
-    def test_is_recorded_with_its_traceback_and_the_sweep_goes_on(self, world, workers):
+    def test_is_recorded_with_its_traceback_and_the_sweep_goes_on(
+        self, world: World, workers: int
+    ) -> None:
         world.order(**{LINEAR_0: "fail"})
         assert world.run(workers) == 1
         assert "trained 5 cells, found 0 finished, 1 failed" in world.printed
@@ -222,7 +228,7 @@ class TestFailingCell:
         cell = world.out / "cells" / record.id
         assert [each.name for each in cell.iterdir()] == ["record.json"]
 
-    def test_is_tried_again_by_the_next_run(self, world, workers):
+    def test_is_tried_again_by_the_next_run(self, world: World, workers: int) -> None:
         world.order(**{LINEAR_0: "fail"})
         world.run(workers)
         world.order()
@@ -237,7 +243,9 @@ class TestDyingWorker:
         ("order", "words"),
         [("kill", "the worker died, signal 9 (SIGKILL)"), ("exit", "the worker died, exit code 3")],
     )
-    def test_its_cell_fails_and_another_worker_goes_on(self, world, order, words):
+    def test_its_cell_fails_and_another_worker_goes_on(
+        self, world: World, order: str, words: str
+    ) -> None:
         world.order(**{LINEAR_0: order})
         assert world.run(workers=1) == 1
         assert "trained 5 cells, found 0 finished, 1 failed" in world.printed
@@ -273,7 +281,9 @@ class TestInterruption:
         assert world.table_without_times() == resumed
 
     @pytest.mark.parametrize("workers", [0, 2])
-    def test_ctrl_c_stops_at_once_and_keeps_what_is_finished(self, world, workers):
+    def test_ctrl_c_stops_at_once_and_keeps_what_is_finished(
+        self, world: World, workers: int
+    ) -> None:
         process = self.begin(world, workers)
         os.killpg(process.pid, signal.SIGINT)  # a terminal signals the whole group
         text, _ = process.communicate(timeout=20)
@@ -285,7 +295,9 @@ class TestInterruption:
         self.finish(world)
 
     @pytest.mark.parametrize("workers", [0, 2])
-    def test_sigkill_of_the_parent_leaves_no_worker_and_no_half_cell(self, world, workers):
+    def test_sigkill_of_the_parent_leaves_no_worker_and_no_half_cell(
+        self, world: World, workers: int
+    ) -> None:
         process = self.begin(world, workers)
         os.kill(process.pid, signal.SIGKILL)
         process.wait(timeout=20)
@@ -308,12 +320,12 @@ def group_is_alive(group: int) -> bool:
 
 
 class TestBadInput:
-    def test_file_in_place_of_the_results_folder(self, world):
+    def test_file_in_place_of_the_results_folder(self, world: World) -> None:
         world.out.parent.write_text("in the way")
         with pytest.raises(ResultsFolderError, match="cannot be written"):
             world.run()
 
-    def test_damaged_record_is_an_error_before_any_work(self, world):
+    def test_damaged_record_is_an_error_before_any_work(self, world: World) -> None:
         world.run(only=["seed=0"])
         record = next(world.out.glob("cells/*/record.json"))
         record.write_text(record.read_text()[:100])
@@ -324,7 +336,7 @@ class TestBadInput:
         assert "delete the folder" in caught.value.remedy
         assert world.started() == before
 
-    def test_published_results_are_refused(self, world):
+    def test_published_results_are_refused(self, world: World) -> None:
         world.out = world.folder / "results" / "published" / "little"
         with pytest.raises(ResultsFolderError, match="published"):
             world.run()
@@ -332,14 +344,14 @@ class TestBadInput:
             world.show()
         assert not world.out.exists()
 
-    def test_two_runs_at_once_in_one_folder(self, world):
+    def test_two_runs_at_once_in_one_folder(self, world: World) -> None:
         with (
             world.session().folder.locked("little"),
             pytest.raises(ResultsFolderError, match="another 'rsbench run'"),
         ):
             world.run()
 
-    def test_all_inputs_that_cannot_be_opened_are_listed_together(self, world):
+    def test_all_inputs_that_cannot_be_opened_are_listed_together(self, world: World) -> None:
         text = MATRIX.replace("}]", ", data: b}, {name: absent, kind: stub, data: c}]")
         world.matrix.write_text(text)
         with pytest.raises(Exception, match="2 inputs") as caught:
@@ -348,7 +360,7 @@ class TestBadInput:
         assert "absent is not prepared" in str(caught.value)
         assert not world.started()
 
-    def test_runner_that_returns_no_record_fails_the_cell(self, world):
+    def test_runner_that_returns_no_record_fails_the_cell(self, world: World) -> None:
         session = world.session()
         object.__setattr__(session, "runner", "builtins:dict")
         assert session.run(Resources(("cpu",), 1, in_process=True)) == 1
@@ -356,7 +368,7 @@ class TestBadInput:
 
 class TestResources:
     @pytest.fixture(autouse=True)
-    def cores(self, monkeypatch):
+    def cores(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("rsbench.sweep.devices.usable_cores", lambda: 16)
         monkeypatch.setattr("rsbench.sweep.devices.count_gpus", lambda: 0)
 
@@ -370,12 +382,14 @@ class TestResources:
             (0, None, (1, 2, True)),
         ],
     )
-    def test_cpu(self, workers, threads, expected):
+    def test_cpu(
+        self, workers: int | None, threads: int | None, expected: tuple[int, int, bool]
+    ) -> None:
         found = choose_resources(workers, threads, "auto")
         assert (len(found.devices), found.threads, found.in_process) == expected
         assert set(found.devices) == {"cpu"}
 
-    def test_one_worker_for_each_gpu(self, monkeypatch):
+    def test_one_worker_for_each_gpu(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("rsbench.sweep.devices.count_gpus", lambda: 2)
         assert choose_resources(None, None, "auto") == Resources(("cuda:0", "cuda:1"), 8, False)
         assert choose_resources(3, None, "cuda").devices == ("cuda:0", "cuda:1", "cuda:0")
@@ -385,6 +399,6 @@ class TestResources:
         ("workers", "threads", "device"),
         [(-1, None, "cpu"), (1, 0, "cpu"), (1, 1, "gpu"), (1, 1, "cuda")],
     )
-    def test_wrong_options(self, workers, threads, device):
+    def test_wrong_options(self, workers: int | None, threads: int | None, device: str) -> None:
         with pytest.raises(SettingsError):
             choose_resources(workers, threads, device)

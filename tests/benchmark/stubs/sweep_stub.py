@@ -20,19 +20,25 @@ import sys
 import time
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rsbench import registry
 from rsbench.backbone import Backbone, BackboneInfo, Normalisation
 from rsbench.errors import NotPreparedError
+from rsbench.folders import Folders
 from rsbench.groups import ClassGroups
 from rsbench.method import Method
+from rsbench.plan import CellRun
 from rsbench.record import Environment, EpochLog, Metrics, ParameterCounts, Record, Timing
 from rsbench.settings import Settings
 from rsbench.strategy import Strategy
-from rsbench.target import Split, Target
+from rsbench.sweep.task import Report
+from rsbench.target import Progress, Split, SplitName, Target
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 RUNNER = "sweep_stub:run_cell"
 
@@ -47,7 +53,7 @@ class StubTarget(Target):
     Options = TargetOptions
 
     @classmethod
-    def open(cls, name, options, folders):
+    def open(cls, name: str, options: Any, folders: Folders) -> StubTarget:
         file = folders.data / options.data
         if not file.exists():
             raise NotPreparedError(f"{name} is not prepared", where=file, remedy="prepare it")
@@ -61,7 +67,7 @@ class StubTarget(Target):
             content_hash=f"hash of {file.read_text()}",
         )
 
-    def read(self, split, index):
+    def read(self, split: SplitName, index: int) -> NDArray[np.uint8]:
         return np.zeros((4, 4, 3), dtype=np.uint8)
 
 
@@ -69,7 +75,15 @@ class PreparingTarget(StubTarget):
     prepares_itself = True
 
     @classmethod
-    def prepare(cls, options, folders, *, source=None, split=None, progress=None):
+    def prepare(
+        cls,
+        options: Any,
+        folders: Folders,
+        *,
+        source: Path | None = None,
+        split: str | None = None,
+        progress: Progress | None = None,
+    ) -> Path:
         if progress is not None:
             progress(1, 2)
             progress(2, 2)
@@ -81,7 +95,7 @@ class PreparingTarget(StubTarget):
 
 class StubBackbone(Backbone):
     @classmethod
-    def open(cls, name, options, folders):
+    def open(cls, name: str, options: Any, folders: Folders) -> StubBackbone:
         info = BackboneInfo(
             image_size=7,
             normalisation=Normalisation(),
@@ -90,13 +104,13 @@ class StubBackbone(Backbone):
         )
         return cls(name, info)
 
-    def build(self):
+    def build(self) -> Any:
         raise NotImplementedError
 
-    def features(self, network, images):
+    def features(self, network: Any, images: Any) -> Any:
         raise NotImplementedError
 
-    def sites(self, network):
+    def sites(self, network: Any) -> Any:
         raise NotImplementedError
 
 
@@ -107,21 +121,21 @@ class MethodOptions(Settings):
 class StubMethod(Method):
     Options = MethodOptions
 
-    def attach(self, network, sites, context):
+    def attach(self, network: Any, sites: Any, context: Any) -> Any:
         raise NotImplementedError
 
 
 class StubStrategy(Strategy):
-    def begin(self, context):
+    def begin(self, context: Any) -> Any:
         raise NotImplementedError
 
-    def before_epoch(self, epoch):
+    def before_epoch(self, epoch: Any) -> Any:
         raise NotImplementedError
 
-    def after_step(self, step):
+    def after_step(self, step: Any) -> Any:
         raise NotImplementedError
 
-    def finish(self):
+    def finish(self) -> Any:
         raise NotImplementedError
 
 
@@ -141,7 +155,9 @@ def find(group: str) -> dict[str, EntryPoint]:
     }
 
 
-def run_cell(run, folders, out, *, device, threads, report) -> Record:
+def run_cell(
+    run: CellRun, folders: Folders, out: Path, *, device: str, threads: int, report: Report
+) -> Record:
     """Stands in for the training."""
     label = run.cell.label
     report({"phase": "train", "epoch": 1, "epochs": 2, "loss": 1.5, "images_per_second": 10.0})
@@ -169,7 +185,7 @@ def obey(order: str | None, label: str) -> None:
         time.sleep(600)
 
 
-def finished_record(run, threads: int = 1, **changes: Any) -> Record:
+def finished_record(run: CellRun, threads: int = 1, **changes: Any) -> Record:
     """A record whose numbers follow from the id of the cell."""
     value = int(run.id[:6], 16) / 0xFFFFFF
     metrics = Metrics(
