@@ -1,0 +1,196 @@
+"""Targets of your own, from trees with one folder of images per class."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from rsbench.errors import NotPreparedError, TargetError
+from rsbench.folders import Folders
+from rsbench.groups import GroupRule
+from rsbench.settings import Settings
+from rsbench_datasets.file_target import (
+    FileIndex,
+    FileSample,
+    FileTarget,
+    groups_by_rule,
+    rename_classes,
+)
+from rsbench_datasets.images import IMAGE_SUFFIXES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_log = logging.getLogger("rsbench")
+
+
+class ClassFoldersOptions(Settings):
+    """Options of class folders, as a matrix states them."""
+
+    train: Annotated[str, Field(min_length=1)]
+    """Folder with one folder of training images per class; relative to the matrix file."""
+    test: str | None = None
+    """The same for the test images; without it, ``test_fraction`` divides the train folder."""
+    test_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+    """Share of every class of the train folder that becomes the test split."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of that division."""
+    classes: tuple[str, ...] = ()
+    """Folder names in label order; by default sorted, numbers by value (2 before 10)."""
+    groups: GroupRule = GroupRule()
+    """How the classes divide into head, medium and tail."""
+    class_names: dict[str, str] | tuple[str, ...] = ()
+    """New class names: folder name to new name, or all names in label order."""
+    disclaimer: str = ""
+    """What a reader must know about these numbers."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.test is None) == (self.test_fraction is None):
+            raise ValueError(
+                "give either 'test' (a folder) or 'test_fraction' (a share of the train folder)"
+            )
+        twice = [name for name, count in Counter(self.classes).items() if count > 1]
+        if twice:
+            raise ValueError(f"'classes' has folders listed twice: {', '.join(twice)}")
+        return self
+
+
+class ClassFolders(FileTarget):
+    """One folder per class, under a train and a test folder, or under a single one.
+
+    Images (jpg, jpeg, png, tif, tiff, bmp; 8-bit grey or RGB) may lie in sub-folders of their
+    class. Sample ids are ``train/<class>/<file>`` and ``test/<class>/<file>``, or without the
+    first part where one tree is divided.
+    """
+
+    Options = ClassFoldersOptions
+    description: ClassVar[str] = "your own images, in one folder per class"
+
+    @classmethod
+    def open(cls, name: str, options: ClassFoldersOptions, folders: Folders) -> ClassFolders:
+        """Open the trees; see :meth:`rsbench.target.Target.open`.
+
+        Raises:
+            NotPreparedError: a folder does not exist.
+            ImageError: an image is empty.
+            TargetError: the trees disagree about the classes, or a class has no image.
+        """
+        train_root = folders.resolve(options.train)
+        classes = _classes(train_root, options.classes)
+        if options.test_fraction is not None:
+            samples = _scan(train_root, classes, prefix="")
+            train, test = _divide(samples, classes, options.test_fraction, options.seed, train_root)
+        else:
+            test_root = folders.resolve(str(options.test))  # one of the two is given
+            _check_same_classes(test_root, classes)
+            train = _scan(train_root, classes, prefix="train/")
+            test = _scan(test_root, classes, prefix="test/")
+        index = FileIndex(classes, tuple(train), tuple(test), train_root)
+        names = rename_classes(classes, options.class_names, train_root)
+        index = replace(index, class_names=names)
+        groups = groups_by_rule(options.groups, index)
+        return cls(name, index, groups, folders, options.disclaimer)
+
+
+def natural_order(name: str) -> tuple[tuple[int, int, str], ...]:
+    """Sorting key that puts ``2`` before ``10`` and is case-insensitive."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", name)
+    key = [(0, int(p), "") if p.isdecimal() else (1, 0, p.casefold()) for p in parts]
+    return (*key, (2, 0, name))  # the name itself settles ties such as "a" and "A"
+
+
+def _classes(root: Path, given: tuple[str, ...]) -> tuple[str, ...]:
+    found = _subfolders(root)
+    if not found:
+        raise TargetError(
+            "the folder holds no class folders", where=root, remedy="make one folder per class"
+        )
+    if not given:
+        return tuple(found)
+    absent = [name for name in given if name not in found]
+    if absent:
+        raise TargetError(
+            f"the option 'classes' names folders that do not exist: {', '.join(absent)}",
+            where=root,
+            remedy=f"the folders are: {', '.join(found)}",
+        )
+    unused = [name for name in found if name not in given]
+    if unused:
+        _log.warning("%s: left out, not in 'classes': %s", root, ", ".join(unused))
+    return given
+
+
+def _subfolders(root: Path) -> list[str]:
+    if not root.is_dir():
+        raise NotPreparedError(
+            "the folder does not exist",
+            where=root,
+            remedy="check the options 'train' and 'test'; relative paths start from the matrix "
+            "file's folder",
+        )
+    names = [each.name for each in root.iterdir() if each.is_dir()]
+    return sorted((name for name in names if not name.startswith(".")), key=natural_order)
+
+
+def _check_same_classes(test_root: Path, classes: Sequence[str]) -> None:
+    found = _subfolders(test_root)
+    absent = [name for name in classes if name not in found]
+    extra = [name for name in found if name not in classes]
+    if absent:
+        raise TargetError(
+            f"the test folder lacks the classes: {', '.join(absent)}",
+            where=test_root,
+            remedy="name the folders alike in train and test, or list the classes to use",
+        )
+    if extra:
+        raise TargetError(
+            f"the test folder has classes that train does not use: {', '.join(extra)}",
+            where=test_root,
+            remedy="add training images of these classes, or take the folders away",
+        )
+
+
+def _scan(root: Path, classes: Sequence[str], prefix: str) -> list[FileSample]:
+    samples, others = [], Counter[str]()
+    for label, class_name in enumerate(classes):
+        folder = root / class_name
+        files = (each for each in folder.rglob("*") if not each.name.startswith("."))
+        for file in sorted(files, key=lambda each: natural_order(each.as_posix())):
+            if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file():
+                within = file.relative_to(root).as_posix()
+                samples.append(FileSample(prefix + within, file, label))
+            elif file.is_file():
+                others[file.suffix.lower() or file.name] += 1
+    if others:
+        kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(others.items()))
+        _log.warning("%s: files that are no images are left out: %s", root, kinds)
+    return samples
+
+
+def _divide(
+    samples: list[FileSample], classes: Sequence[str], fraction: float, seed: int, root: Path
+) -> tuple[list[FileSample], list[FileSample]]:
+    """Draw ``fraction`` of every class for the test, at least one image, and leave at least one."""
+    random = np.random.default_rng(seed)
+    chosen: set[str] = set()
+    for label, class_name in enumerate(classes):
+        members = [sample.id for sample in samples if sample.label == label]
+        if len(members) < 2:
+            raise TargetError(
+                f"class {class_name!r} has {len(members)} image(s); dividing it needs two",
+                where=root / class_name,
+                remedy="add images, or leave the class out with the option 'classes'",
+            )
+        wanted = round(fraction * len(members))
+        count = min(max(wanted, 1), len(members) - 1)
+        chosen.update(members[i] for i in random.permutation(len(members))[:count])
+    train = [sample for sample in samples if sample.id not in chosen]
+    return train, [sample for sample in samples if sample.id in chosen]

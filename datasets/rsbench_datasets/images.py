@@ -1,0 +1,114 @@
+"""Decode an image file to 8-bit RGB, and refuse what 8-bit RGB would distort."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from rsbench.errors import ImageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+#: Suffixes of the files that count as images.
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"})
+
+_EIGHT_BIT_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})
+_BITS_PER_SAMPLE, _SAMPLES_PER_PIXEL = 258, 277  # TIFF tags
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+_REPLACE = "restore the file from its source, or take it out of the data set"
+
+
+def read_rgb(path: Path) -> NDArray[np.uint8]:
+    """Decode ``path``: uint8, shape (height, width, 3); grey is replicated, alpha dropped.
+
+    Raises:
+        ImageError: the file is missing, empty, truncated or no image, or it has more than
+            8 bits a sample or more than three bands.
+    """
+    try:
+        with Image.open(path) as image:
+            _refuse_deep(image, path)
+            return np.array(image.convert("RGB"))
+    except FileNotFoundError as error:
+        raise missing(path) from error
+    except UnidentifiedImageError as error:
+        raise _unidentified(path) from error
+    except _DAMAGE as error:
+        raise ImageError(
+            f"the image does not decode: {error}", where=path, remedy=_REPLACE
+        ) from error
+
+
+def missing(path: Path, listed: str = "") -> ImageError:
+    """The error for an image that is not there; ``listed`` says where it is named."""
+    by = f" (listed in {listed})" if listed else ""
+    return ImageError(
+        f"the image does not exist{by}",
+        where=path,
+        remedy="check the folder that the paths start from, or restore the file",
+    )
+
+
+def empty(path: Path, listed: str = "") -> ImageError:
+    """The error for an image of zero bytes; ``listed`` says where it is named."""
+    by = f" (listed in {listed})" if listed else ""
+    return ImageError(f"the image file is empty{by}", where=path, remedy=_REPLACE)
+
+
+def unsupported(path: str | Path, found: str) -> ImageError:
+    """The error for an image that is not 8-bit grey or RGB; ``found`` says what it is."""
+    return ImageError(
+        f"the image has {found}; rsbench reads 8-bit grey and RGB images so far",
+        where=path,
+        remedy="16-bit and multi-band images are to come later; until then convert to 8-bit RGB",
+    )
+
+
+def _refuse_deep(image: Image.Image, path: Path) -> None:
+    # Pillow opens 16-bit colour as "RGB" and keeps the high bytes without a word.
+    if image.format == "TIFF":
+        tags = image.getexif()
+        bands = tags.get(_SAMPLES_PER_PIXEL, 1)
+        bits = tags.get(_BITS_PER_SAMPLE, 1)
+        deepest = max(bits) if isinstance(bits, tuple) else bits
+        if bands not in (1, 3):
+            raise unsupported(path, f"{bands} bands")
+        if deepest > 8:
+            raise unsupported(path, f"{deepest} bits a sample")
+    if image.mode not in _EIGHT_BIT_MODES:
+        raise unsupported(path, f"the pixel type {image.mode!r}")
+    raw_modes = [str(tile[3]) for tile in getattr(image, "tile", ())]
+    if any(";16" in mode for mode in raw_modes):
+        raise unsupported(path, "16 bits a sample")
+
+
+def _unidentified(path: Path) -> ImageError:
+    if path.stat().st_size == 0:
+        return empty(path)
+    if path.suffix.lower() in {".tif", ".tiff"}:
+        found = _what_tiff(path)
+        if found:
+            return unsupported(path, found)
+    return ImageError("the file is not an image that Pillow knows", where=path, remedy=_REPLACE)
+
+
+def _what_tiff(path: Path) -> str:
+    """Bands and type of a TIFF that Pillow cannot open but GDAL can, else ""."""
+    import warnings
+
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(path) as raster:
+                return f"{raster.count} bands of type {raster.dtypes[0]}"
+    except RasterioIOError:
+        return ""
