@@ -288,9 +288,19 @@ class TestOverrides:
         with pytest.warns(MatrixWarning, match=r"mine.yaml:6: .*matches no cell"):
             assert len(expanded(TWO_BY_THREE + rule + "\n")) == 12
 
+    def test_seeds_from_the_command_line_leave_no_rule_without_effect(
+        self, expanded: Callable[..., tuple[Cell, ...]]
+    ) -> None:
+        """A rule about seed 0 is no mistake when only seed 1 is asked for; warnings are errors."""
+        text = TWO_BY_THREE + "overrides: [{when: {seed: 0}, recipe: {epochs: 2}}]\n"
+        assert {cell.recipe.epochs for cell in expanded(text, seeds=[1])} == {10}
+
     def test_metapeft_options_that_nobody_uses_warn(
         self, expanded: Callable[..., tuple[Cell, ...]]
     ) -> None:
+        text = TWO_BY_THREE + "overrides: [{when: {method: linear}, metapeft: {ratio: 0.3}}]\n"
+        with pytest.warns(MatrixWarning, match="no cell it matches uses MetaPEFT"):
+            expanded(text)
         with pytest.warns(MatrixWarning, match="no method of this matrix uses MetaPEFT"):
             expanded(axes("[linear]", metapeft="{ratio: 0.3}"))
 

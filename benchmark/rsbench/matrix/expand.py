@@ -46,14 +46,13 @@ def expand(matrix: Matrix, seeds: Sequence[int] | None = None) -> tuple[Cell, ..
     problems.raise_if_any()
     _check_rules(document, axes, problems)
     problems.raise_if_any()
-    every = _labels(document, seeds)
-    kept = [each for each in every if not _excluded(document, each)]
+    kept = _without_excluded(document, _labels(document, seeds))
     if not kept:
         problems.add(("exclude",), "no cell is left", "exclude less")
     builder = _CellBuilder(document, axes, problems)
     cells = tuple(builder.build(labels) for labels in kept)
     problems.raise_if_any()
-    for path, text in _without_effect(document, axes, every, kept):
+    for path, text in _without_effect(document, axes):
         line = matrix.source.line(path)
         warnings.warn(f"{matrix.file}:{line}: {dotted(path)} {text}", MatrixWarning, stacklevel=2)
     return cells
@@ -98,8 +97,12 @@ def _ranks(values: Iterable[str]) -> dict[str, int]:
     return {value: rank for rank, value in enumerate(dict.fromkeys(values))}
 
 
-def _excluded(document: MatrixDocument, labels: Labels) -> bool:
-    return any(matches(conditions, labels) for conditions in document.exclude)
+def _without_excluded(document: MatrixDocument, labels: Iterable[Labels]) -> list[Labels]:
+    return [
+        each
+        for each in labels
+        if not any(matches(conditions, each) for conditions in document.exclude)
+    ]
 
 
 def _rules(document: MatrixDocument) -> list[tuple[KeyPath, Conditions]]:
@@ -128,15 +131,23 @@ def _check_rules(document: MatrixDocument, axes: Axes, problems: Problems) -> No
                     )
 
 
-def _without_effect(
-    document: MatrixDocument, axes: Axes, every: Sequence[Labels], kept: Sequence[Labels]
-) -> list[tuple[KeyPath, str]]:
-    """Rules that match no cell; overrides are judged on the cells that ``exclude`` left."""
+def _without_effect(document: MatrixDocument, axes: Axes) -> list[tuple[KeyPath, str]]:
+    """Rules that change nothing, judged with the seeds that the matrix itself states.
+
+    Overrides are judged on the cells that ``exclude`` leaves.
+    """
+    every = _labels(document, None)
+    kept = _without_excluded(document, every)
     found: list[tuple[KeyPath, str]] = []
     for path, conditions in _rules(document):
         cells = kept if path[0] == "overrides" else every
         if not any(matches(conditions, labels) for labels in cells):
             found.append((path, "matches no cell and has no effect"))
+    for number, override in enumerate(document.overrides):
+        used = any(each.metapeft and matches(override.when, each) for each in kept)
+        if override.metapeft and not used:
+            path = ("overrides", number, "metapeft")
+            found.append((path, "has no effect: no cell it matches uses MetaPEFT"))
     if document.metapeft and axes.strategy is None:
         found.append((("metapeft",), "has no effect: no method of this matrix uses MetaPEFT"))
     return found
