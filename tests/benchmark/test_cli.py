@@ -154,7 +154,7 @@ class TestListing:
         monkeypatch.setattr(registry, "find", lambda group: points)
         assert main(["ls", "methods"]) == 0
         out = capsys.readouterr().out
-        assert "cannot be loaded" in out
+        assert "cannot be" in out
         assert "no_such_module" in out
         assert "\nlinear " in out
 

@@ -341,7 +341,7 @@ class TestBadAxes:
             (
                 "[{name: lora, metapeft: {ratio: half}}]",
                 {},
-                "methods[0].metapeft.ratio: input should be a valid number",
+                "methods[0].metapeft.ratio: should be a valid number",
                 "",
             ),
             (

@@ -71,7 +71,7 @@ def test_shipped_matrices_are_relative_to_the_current_folder(
 def test_unknown_name_suggests_near_ones_and_lists_all() -> None:
     with pytest.raises(MatrixError, match="'dmo'") as caught:
         load_matrix("dmo")
-    assert "did you mean demo" in caught.value.remedy
+    assert "did you mean 'demo'" in caught.value.remedy
     assert "smoke" in caught.value.remedy
 
 

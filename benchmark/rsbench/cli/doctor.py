@@ -14,6 +14,7 @@ from pathlib import Path
 import typer
 
 _REINSTALL = "run 'make install', or 'pip install' of rsbench again"
+_REINSTALL_PLUGIN = "install the package that provides it again, or remove it"
 
 
 @dataclass(frozen=True)
@@ -144,8 +145,7 @@ def _plugins() -> Iterator[Finding]:
     for group in GROUPS:
         for row in plugin_rows(group):
             if row.broken:
-                remedy = f"reinstall the package that provides it: {_REINSTALL}"
-                yield Finding(f"{GROUPS[group]} {row.name}", row.text, remedy)
+                yield Finding(f"{GROUPS[group]} {row.name}", row.text, _REINSTALL_PLUGIN)
 
 
 def _demo() -> Iterator[Finding]:

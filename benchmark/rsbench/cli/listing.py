@@ -54,11 +54,14 @@ def ls(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:
 def plugin_rows(group: str) -> list[Row]:
     """The plugins of an entry-point group; one that cannot be loaded says why in its row."""
     from rsbench import registry
+    from rsbench.errors import RsbenchError
 
     rows = []
     for name in registry.names(group):
         try:
             plugin = registry.load(group, name)
+        except RsbenchError as error:
+            rows.append(Row(name, error.what, broken=True))
         except Exception as error:  # foreign code may raise anything; shown, and the rest listed
             rows.append(Row(name, f"cannot be loaded: {error}", broken=True))
         else:

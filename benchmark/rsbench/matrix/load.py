@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from pydantic import ValidationError
 
 import rsbench
 from rsbench.errors import MatrixError
-from rsbench.matrix.problems import Problems, booleans_for_numbers, explain
+from rsbench.matrix.problems import Problems, booleans_for_numbers, did_you_mean, explain
 from rsbench.matrix.schema import MatrixDocument
 from rsbench.matrix.yaml_lines import LocatedYaml, read_yaml
 
@@ -81,13 +80,11 @@ def load_matrix(name_or_path: str | Path) -> Matrix:
 
 
 def _unknown(name: str, shipped: list[str]) -> MatrixError:
-    near = difflib.get_close_matches(name, shipped, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}? " if near else ""
-    return MatrixError(
-        f"there is no matrix called {name!r}",
-        remedy=f"{hint}shipped are {', '.join(shipped)}; "
-        "for a file of your own give its path, ending in .yaml",
+    remedy = (
+        f"{did_you_mean(name, shipped)} shipped are {', '.join(shipped)}; "
+        "for a file of your own give its path, ending in .yaml"
     )
+    return MatrixError(f"there is no matrix called {name!r}", remedy=remedy.strip())
 
 
 def _load_file(file: Path, base: Path) -> Matrix:

@@ -68,13 +68,17 @@ class Problems:
         raise MatrixError("\n".join(lines), where=where)
 
 
+def did_you_mean(wrong: str, known: Iterable[str]) -> str:
+    """A remedy that names what is spelled like ``wrong``; "" when nothing is."""
+    near = difflib.get_close_matches(wrong, list(known), n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(repr(each) for each in near)}?" if near else ""
+
+
 def near_names(wrong: str, known: Iterable[str]) -> str:
     """A remedy for a wrong name: near names, else all that are known."""
     listed = list(known)
-    near = difflib.get_close_matches(wrong, listed, n=3, cutoff=0.5)
-    if near:
-        return "did you mean " + " or ".join(repr(each) for each in near) + "?"
-    return f"known: {', '.join(listed)}" if listed else ""
+    fallback = f"known: {', '.join(listed)}" if listed else ""
+    return did_you_mean(wrong, listed) or fallback
 
 
 def explain(
@@ -120,13 +124,10 @@ def _wording(error: dict[str, Any], model: type[BaseModel]) -> tuple[str, str]:
     if kind == "string_type" and isinstance(given, int | float):
         return f"must be text, but is {_shown(given)}", "write it in quotes"
     if kind == "literal_error":
-        remedy = ""
-        if isinstance(given, str):
-            remedy = near_names(given, _choices(error)) if _choices(error) else ""
-        elif str(given) in _choices(error):
-            remedy = "write it in quotes"
+        quotable = not isinstance(given, str) and str(given) in _choices(error)
+        remedy = "write it in quotes" if quotable else did_you_mean(str(given), _choices(error))
         return f"must be {error['ctx']['expected']}, but is {_shown(given)}", remedy
-    message = str(error["msg"])
+    message = str(error["msg"]).removeprefix("Input ")
     return f"{message[:1].lower()}{message[1:]}, but is {_shown(given)}", ""
 
 
