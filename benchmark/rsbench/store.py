@@ -244,6 +244,13 @@ class RunFolder:
         _sync_folder(self.cells)
 
 
+def find_run(run: str) -> Path:
+    """The folder that ``run`` means: a path, else a name below ``results/``."""
+    path = Path(run).expanduser()
+    below = Path("results") / run
+    return below if not path.exists() and below.exists() else path
+
+
 def is_published(path: Path) -> bool:
     """Whether ``path`` lies below a folder ``results/published``."""
     parts = path.resolve().parts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,17 +19,10 @@ def report(
     from rich.console import Console
 
     from rsbench.report.tables import print_table, write_tables
-    from rsbench.store import RunFolder
+    from rsbench.store import RunFolder, find_run
 
     console = Console()
     folder = RunFolder(find_run(run))
     table = write_tables(folder)
     print_table(table, console)
     console.print(f"tables: {folder.tables}", markup=False, highlight=False, soft_wrap=True)
-
-
-def find_run(run: str) -> Path:
-    """The folder that ``run`` means: as a path, else as a name below ``results/``."""
-    path = Path(run).expanduser()
-    below = Path("results") / run
-    return below if not path.exists() and below.exists() else path

@@ -39,7 +39,7 @@ class Row:
         backbone: label.
         target: label.
         method: label.
-        metapeft: label of the MetaPEFT entry, or "no".
+        metapeft: "yes" or "no".
         variant: settings in which rows of the same labels differ, "" where there is one row.
         evaluated_on: "test" or "validation".
         seeds: seeds of the finished cells, sorted.
@@ -64,10 +64,14 @@ class Row:
     precisions: tuple[str, ...]
 
     @property
+    def full_method(self) -> str:
+        """The method with "+metapeft" where that is on."""
+        return self.method + ("+metapeft" if self.metapeft == "yes" else "")
+
+    @property
     def label(self) -> str:
         """Short text for notes."""
-        method = self.method + ("" if self.metapeft == "no" else "+metapeft")
-        label = f"{self.target} / {self.backbone} / {method}"
+        label = f"{self.target} / {self.backbone} / {self.full_method}"
         return f"{label} ({self.variant})" if self.variant else label
 
 
@@ -177,7 +181,7 @@ def _setting(record: Record) -> dict[str, Any]:
 
 def _labels(record: Record) -> tuple[str, str, str, str]:
     cell = record.cell
-    metapeft = cell.metapeft.name if cell.metapeft else "no"
+    metapeft = "yes" if cell.metapeft else "no"
     return cell.backbone.name, cell.target.name, cell.method.name, metapeft
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter, defaultdict
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from rsbench.atomic import write_file
@@ -79,26 +79,31 @@ def to_markdown(table: MainTable) -> str:
         lines += [_markdown_row(row) for row in rows]
     else:
         lines.append("No cell is finished.")
-    for line in footnotes(table):
+    for line in [*footnotes(table), *DEFINITIONS]:
         lines += ["", line]
     return "\n".join(lines) + "\n"
 
 
 def to_rich(table: MainTable) -> Table:
-    """The same for a terminal, with the columns that matter most."""
+    """The columns that matter most, for a terminal. Labels may wrap, numbers never do."""
+    from rich import box
     from rich.table import Table as RichTable
 
-    titles, rows = _texts(table, [each for each in _COLUMNS if each[0] not in _LEFT_OUT])
-    shown = RichTable(title=f"{table.index.matrix}: accuracy in percent")
-    for title in titles:
-        shown.add_column(title, justify="left" if title in _WORDS else "right", no_wrap=True)
+    titles, rows = _texts(table, _SHORT_COLUMNS)
+    title = f"{table.index.matrix}: accuracy in percent"
+    shown = RichTable(title=title, box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    for name in titles:
+        if name in METRICS or name == "seeds":
+            shown.add_column(name, justify="right", no_wrap=True)
+        else:
+            shown.add_column(name, overflow="fold")
     for row in rows:
         shown.add_row(*row)
     return shown
 
 
 def footnotes(table: MainTable) -> list[str]:
-    """Every line below the table; what limits the numbers comes first."""
+    """The lines that say what limits the numbers, the most important first."""
     cells = len(table.index.cells)
     lines = _validation(table.rows)
     lines += [f"**{text}**" for text in table.disclaimers]
@@ -113,9 +118,13 @@ def footnotes(table: MainTable) -> list[str]:
             f"left out: {table.foreign} cells in the folder that the matrix does not name "
             "(from another version of it, or of its data)"
         )
-    lines += _mixed(table.rows, "seeds", lambda row: ", ".join(map(str, row.seeds)))
-    lines += _mixed(table.rows, "resolved precisions", lambda row: ", ".join(row.precisions))
-    return [*lines, *table.notes, *DEFINITIONS]
+    if len({row.seeds for row in table.rows}) > 1:
+        listed = _exceptions(table.rows, lambda row: ", ".join(map(str, row.seeds)))
+        lines.append(f"**the rows do not all have the same seeds**: {listed}")
+    if len({precision for row in table.rows for precision in row.precisions}) > 1:
+        listed = _exceptions(table.rows, lambda row: ", ".join(row.precisions))
+        lines.append(f"**the cells were not all trained in the same precision**: {listed}")
+    return [*lines, *table.notes]
 
 
 def _validation(rows: Sequence[Row]) -> list[str]:
@@ -129,20 +138,16 @@ def _validation(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def _mixed(rows: Sequence[Row], what: str, value: Callable[[Row], str]) -> list[str]:
-    """A line when not all rows have the same ``value``: the exceptions to the commonest one."""
+def _exceptions(rows: Sequence[Row], value: Callable[[Row], str]) -> str:
+    """Every value with the rows that have it; the commonest one has "all other rows"."""
     by_value: defaultdict[str, list[str]] = defaultdict(list)
     for row in rows:
         by_value[value(row)].append(row.label)
-    inside = [text for text in by_value if what == "resolved precisions" and "," in text]
-    if len(by_value) < 2 and not inside:
-        return []
-    commonest = Counter(value(row) for row in rows).most_common(1)[0][0]
-    parts = [
+    commonest = max(by_value, key=lambda text: len(by_value[text]))
+    return "; ".join(
         f"{text} ({'all other rows' if text == commonest else _shortened(labels)})"
         for text, labels in by_value.items()
-    ]
-    return [f"**the rows do not all have the same {what}**: {'; '.join(parts)}"]
+    )
 
 
 def _shortened(labels: Sequence[str]) -> str:
@@ -189,15 +194,21 @@ _COLUMNS: list[tuple[str, Callable[[Row], str]]] = [
     ("modulators", lambda row: str(row.modulators)),
     ("train seconds", lambda row: f"{row.train_seconds:.1f}"),
 ]
-_WORDS = {"backbone", "target", "method", "metapeft", "variant"}
-_LEFT_OUT = {"trainable parameters", "modulators"}
+_SHORT_COLUMNS: list[tuple[str, Callable[[Row], str]]] = [
+    ("target", lambda row: row.target),
+    ("backbone", lambda row: row.backbone),
+    ("method", lambda row: row.full_method),
+    ("variant", lambda row: row.variant),
+    ("seeds", lambda row: str(len(row.seeds))),
+    *((name, _metric(name)) for name in METRICS),
+]
 
 
 def print_table(table: MainTable, console: Console) -> None:
-    """Print the table: framed on a terminal that is wide enough, as Markdown elsewhere."""
+    """Print the table: short on a terminal, as Markdown elsewhere."""
     if not console.is_terminal:
         console.print(to_markdown(table), markup=False, highlight=False, soft_wrap=True, end="")
         return
     console.print(to_rich(table))
-    for line in footnotes(table):
+    for line in [*footnotes(table), DEFINITIONS[0]]:
         console.print(line.replace("**", ""), markup=False, highlight=False, soft_wrap=True)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 import rsbench
 from rsbench.folders import Folders
-from rsbench.plan import CellRun, Plan, build_stores, plan_cells, state_of
+from rsbench.plan import Plan, build_stores, plan_cells, state_of
 from rsbench.report.tables import print_table, write_tables
 from rsbench.store import RunFolder, RunIndex
 from rsbench.sweep.devices import Resources
@@ -89,40 +89,48 @@ class Session:
             RecordError: a record in it is damaged.
         """
         with self.folder.locked(self.matrix.name):
-            plan, runs = self._prepare()
-            finished = {each.id for each in runs if self._is_finished(each)}
+            plan, finished = self._prepare()
+            runs = plan.runs()
             waiting = [each for each in runs if each.id not in finished]
+            found = len(runs) - len(waiting)
             outcome = Outcome(0, 0, interrupted=False)
             if waiting:
                 build_stores(
                     plan, [each.id for each in waiting], self.folders, Activities(self.console)
                 )
                 self._print(
-                    f"{len(waiting)} cells to train, {len(finished)} found finished; "
-                    f"{resources.describe()}"
+                    f"{len(waiting)} cells to train, {found} found finished; {resources.describe()}"
                 )
                 executor = self._executor(resources)
                 display = display_for(self.console, len(waiting))
                 outcome = sweep(waiting, executor, self.folder, display)
             if outcome.interrupted:
-                return self._interrupted(len(finished) + outcome.trained, len(runs))
+                return self._interrupted(found + outcome.trained, len(runs))
             table = write_tables(self.folder)
         print_table(table, self.console)
         self._print(f"tables: {self.folder.tables}")
         self._print(
-            f"trained {outcome.trained} cells, found {len(finished)} finished, "
-            f"{outcome.failed} failed"
+            f"trained {outcome.trained} cells, found {found} finished, {outcome.failed} failed"
         )
         return 1 if outcome.failed else 0
 
-    def _prepare(self) -> tuple[Plan, tuple[CellRun, ...]]:
-        """Open the inputs, and write ``run.json``."""
+    def _prepare(self) -> tuple[Plan, set[str]]:
+        """Open the inputs, read the records, write ``run.json``.
+
+        Returns:
+            The plan, and the ids of its finished cells.
+        """
         activity = Activities(self.console)
         plan = plan_cells(self.cells, self.folders, selected=self.selected, activity=activity)
         plan.check()
+        states = {each.run.id: state_of(each, self.folder) for each in plan.cells if each.run}
+        self.folder.write_index(self._index(plan), self.matrix.file)
+        return plan, {identifier for identifier, state in states.items() if state == "finished"}
+
+    def _index(self, plan: Plan) -> RunIndex:
         before = self.folder.read_index() if self.folder.index_file.exists() else None
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        index = RunIndex(
+        return RunIndex(
             matrix=self.matrix.name,
             matrix_file=self.matrix.file.name,
             disclaimer=self.matrix.disclaimer,
@@ -131,15 +139,6 @@ class Session:
             updated=now,
             cells=plan.listed(before.cells if before else ()),
         )
-        for listed in index.cells:
-            if listed.id:
-                self.folder.record(listed.id)  # a damaged one is an error before any work
-        self.folder.write_index(index, self.matrix.file)
-        return plan, plan.runs()
-
-    def _is_finished(self, run: CellRun) -> bool:
-        record = self.folder.record(run.id)
-        return record is not None and record.status == "finished"
 
     def _executor(self, resources: Resources) -> Executor:
         setup = TaskSetup(self.folders, self.folder.path, resources.threads, self.runner)

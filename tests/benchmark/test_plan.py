@@ -1,0 +1,152 @@
+"""The plan: inputs opened once, problems together, ids that depend on what matters."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rsbench import registry
+from rsbench.cell import Cell
+from rsbench.errors import NotPreparedError, RsbenchError, SettingsError
+from rsbench.folders import Folders
+from rsbench.plan import build_stores, checked_options, plan_cells, state_of
+from rsbench.settings import PluginChoice
+from rsbench.store import RunFolder
+
+STUBS = Path(__file__).parent / "stubs"
+
+
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folders:
+    monkeypatch.syspath_prepend(STUBS)
+    import sweep_stub
+
+    monkeypatch.setattr(registry, "find", sweep_stub.find)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a").write_text("pixels")
+    return Folders(data=tmp_path / "data", cache=tmp_path / "cache", base=tmp_path)
+
+
+def make_cell(target: str = "a", seed: int = 0, kind: str = "stub", **recipe: Any) -> Cell:
+    return Cell(
+        target=PluginChoice(name=f"things_{target}", kind=kind, options={"data": target}),
+        backbone=PluginChoice(name="vit", kind="stub_vit"),
+        method=PluginChoice(name="lora", kind="lora"),
+        recipe=recipe,
+        seed=seed,
+    )
+
+
+def ids(cells: list[Cell], folders: Folders) -> list[str]:
+    plan = plan_cells(cells, folders)
+    plan.check()
+    return [run.id for run in plan.runs()]
+
+
+class TestIds:
+    def test_settings_and_data_change_them_and_folders_do_not(
+        self, folders: Folders, tmp_path: Path
+    ) -> None:
+        cells = [make_cell(), make_cell(seed=1), make_cell(epochs=3)]
+        before = ids(cells, folders)
+        assert len(set(before)) == 3
+        (tmp_path / "moved").mkdir()
+        (tmp_path / "moved" / "a").write_text("pixels")
+        moved = replace(folders, data=tmp_path / "moved", cache=tmp_path / "other")
+        assert ids(cells, moved) == before
+        (tmp_path / "moved" / "a").write_text("other pixels")
+        assert not set(ids(cells, moved)) & set(before)
+
+    def test_a_cell_that_is_listed_twice_runs_once(self, folders: Folders) -> None:
+        assert len(ids([make_cell(), make_cell()], folders)) == 1
+
+
+class TestInputs:
+    def test_each_is_opened_once(self, folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+        import sweep_stub
+
+        opened = []
+        original = sweep_stub.StubTarget.open.__func__
+
+        def counting(cls: Any, name: str, options: Any, given: Folders) -> Any:
+            opened.append(name)
+            return original(cls, name, options, given)
+
+        monkeypatch.setattr(sweep_stub.StubTarget, "open", classmethod(counting))
+        plan_cells([make_cell(seed=seed) for seed in range(5)], folders)
+        assert opened == ["things_a"]
+
+    def test_only_problem_keeps_its_kind(self, folders: Folders) -> None:
+        plan = plan_cells([make_cell(), make_cell("b"), make_cell("b", seed=1)], folders)
+        assert [each.run is None for each in plan.cells] == [False, True, True]
+        with pytest.raises(NotPreparedError, match="things_b is not prepared"):
+            plan.check()
+
+    def test_several_problems_come_together(self, folders: Folders) -> None:
+        plan = plan_cells([make_cell("b"), make_cell("c")], folders)
+        with pytest.raises(RsbenchError, match="2 inputs") as caught:
+            plan.check()
+        assert "things_b is not prepared" in str(caught.value)
+        assert "things_c is not prepared" in str(caught.value)
+
+    def test_problems_of_cells_that_are_not_selected_do_not_count(self, folders: Folders) -> None:
+        cells = [make_cell("b"), make_cell()]
+        plan = plan_cells(cells, folders, selected=[make_cell()])
+        plan.check()
+        assert [each.selected for each in plan.cells] == [False, True]
+        assert [run.cell for run in plan.runs()] == [make_cell()]
+
+    def test_prepares_only_what_is_selected_and_allowed(self, folders: Folders) -> None:
+        cells = [make_cell("made", kind="preparing"), make_cell()]
+        assert plan_cells(cells, folders, prepare=False).problems
+        assert not (folders.data / "made").exists()
+        plan_cells(cells, folders, selected=[make_cell()]).check()
+        assert not (folders.data / "made").exists()
+        plan_cells(cells, folders).check()
+        assert (folders.data / "made").exists()
+
+    def test_wrong_option(self) -> None:
+        import sweep_stub
+
+        choice = PluginChoice(name="things", kind="stub", options={"date": "a"})
+        with pytest.raises(SettingsError, match="option date") as caught:
+            checked_options(sweep_stub.TargetOptions, choice)
+        assert "options of stub: data" in caught.value.remedy
+
+
+def test_listed_cells_share_a_row_unless_more_than_the_seed_differs(folders: Folders) -> None:
+    cells = [make_cell(), make_cell(epochs=3), make_cell(seed=1), make_cell(seed=1, epochs=3)]
+    assert [each.row for each in plan_cells(cells, folders).listed()] == [0, 1, 0, 1]
+
+
+def test_a_cell_whose_data_is_gone_keeps_its_listed_id(folders: Folders) -> None:
+    before = plan_cells([make_cell()], folders).listed()
+    (folders.data / "a").unlink()
+    gone = plan_cells([make_cell()], folders)
+    assert gone.listed()[0].id is None
+    assert gone.listed(before) == before
+    assert state_of(gone.cells[0], RunFolder(folders.data / "run")) == "unknown"
+
+
+def test_stores_are_built_once_for_the_cells_that_run(folders: Folders) -> None:
+    (folders.data / "b").write_text("more pixels")
+    cells = [make_cell(), make_cell(seed=1), make_cell("b"), make_cell(test_resize_ratio=2.0)]
+    plan = plan_cells(cells, folders)
+    titles: list[str] = []
+
+    def activity(title: str) -> Any:
+        from rsbench.plan import silent
+
+        titles.append(title)
+        return silent(title)
+
+    runs = plan.runs()
+    build_stores(plan, [runs[0].id, runs[1].id, runs[3].id], folders, activity)
+    # 7 px input: 8 px at the ratio 8 / 7, 14 px at the ratio 2
+    assert titles == [
+        f"decoding things_a {split} at {side} px" for side in (8, 14) for split in ("train", "test")
+    ]
+    assert len(list((folders.cache / "images").iterdir())) == 4

@@ -1,0 +1,309 @@
+"""The main table: its numbers, and the lines that say what limits them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import statistics
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rich.console import Console
+
+from rsbench.backbone import BackboneInfo, Normalisation
+from rsbench.cell import Cell, cell_id, identity
+from rsbench.errors import RecordError, ResultsFolderError
+from rsbench.plan import CellRun, Plan, PlannedCell, settings_digest
+from rsbench.record import Environment, Failure, Metrics, ParameterCounts, Record, Timing
+from rsbench.report.aggregate import aggregate
+from rsbench.report.tables import print_table, to_csv, to_markdown, write_tables
+from rsbench.settings import PluginChoice, Recipe
+from rsbench.store import RunFolder, RunIndex, find_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+INFO = BackboneInfo(
+    image_size=7, normalisation=Normalisation(), weights_hash="0" * 64, architecture={}
+)
+
+
+def make_run(method: str = "lora", seed: int = 0, metapeft: bool = False, **recipe: Any) -> CellRun:
+    cell = Cell(
+        target=PluginChoice(name="things", kind="stub"),
+        backbone=PluginChoice(name="vit", kind="stub_vit"),
+        method=PluginChoice(name=method, kind=method),
+        metapeft=PluginChoice(name="metapeft", kind="metapeft") if metapeft else None,
+        recipe=Recipe(**recipe),
+        seed=seed,
+    )
+    fields = identity(cell, "content", INFO)
+    return CellRun(cell, cell_id(fields), fields)
+
+
+def make_record(run: CellRun, mean: float = 0.5, precision: str = "32", **changes: Any) -> Record:
+    metrics = Metrics(
+        overall=0.9,
+        mean_class=mean,
+        head=mean + 0.1,
+        medium=None,
+        tail=mean - 0.1,
+        macro_f1=mean,
+        worst_class=0.0,
+        harmonic_mean=mean,
+        geometric_mean=mean,
+        per_class=(mean,),
+    )
+    environment = Environment(
+        rsbench="0",
+        python="3",
+        packages={},
+        platform="x",
+        device="cpu",
+        precision=precision,
+        threads=1,
+        started="2000-01-01T00:00:00+00:00",
+    )
+    fields: dict[str, Any] = {
+        "id": run.id,
+        "status": "finished",
+        "cell": run.cell,
+        "identity": run.identity,
+        "metrics": metrics,
+        "parameters": ParameterCounts(method=1000, head=200, modulators=30, frozen=9),
+        "timing": Timing(train_seconds=10.0, total_seconds=12.0, train_images_per_second=1.0),
+        "environment": environment,
+    }
+    return Record(**{**fields, **changes})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    return RunFolder(tmp_path / "results" / "little")
+
+
+@pytest.fixture
+def fill(folder: RunFolder, tmp_path: Path) -> Callable[..., None]:
+    """Write a run folder: the cells of the matrix, and records."""
+
+    def write(runs: Sequence[CellRun], records: Sequence[Record], disclaimer: str = "") -> None:
+        planned = tuple(PlannedCell(r.cell, settings_digest(r.cell), True, r) for r in runs)
+        index = RunIndex(
+            matrix="little",
+            matrix_file="little.yaml",
+            disclaimer=disclaimer,
+            rsbench="0",
+            created="then",
+            updated="now",
+            cells=Plan(planned, (), {}).listed(),
+        )
+        (tmp_path / "little.yaml").write_text("name: little\n")
+        with folder.locked("little"):
+            folder.write_index(index, tmp_path / "little.yaml")
+            for record in records:
+                with folder.scratch(record.id) as scratch:
+                    folder.commit(scratch, record)
+
+    return write
+
+
+def csv_rows(folder: RunFolder) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(to_csv(aggregate(folder)))))
+
+
+def table_lines(folder: RunFolder) -> list[str]:
+    text = to_markdown(aggregate(folder))
+    return [line for line in text.splitlines() if line.startswith("| ")][2:]
+
+
+def failed(run: CellRun) -> Record:
+    failure = Failure(kind="ValueError", message="no luck\nat all", traceback="...")
+    return Record(id=run.id, status="failed", cell=run.cell, identity=run.identity, failure=failure)
+
+
+class TestNumbers:
+    def test_mean_and_sample_deviation_over_seeds_in_percent(
+        self, folder: RunFolder, fill: Callable[..., None]
+    ) -> None:
+        runs = [make_run(seed=seed) for seed in range(3)]
+        means = [0.5, 0.52, 0.57]
+        fill(runs, [make_record(run, mean) for run, mean in zip(runs, means, strict=True)])
+        (row,) = csv_rows(folder)
+        assert float(row["mean_mean"]) == pytest.approx(53.0, abs=1e-4)
+        deviation = statistics.stdev([50.0, 52.0, 57.0])
+        assert float(row["mean_std"]) == pytest.approx(deviation, abs=1e-4)
+        assert float(row["head_mean"]) == pytest.approx(63.0, abs=1e-4)
+        assert float(row["tail_mean"]) == pytest.approx(43.0, abs=1e-4)
+        assert (row["seeds"], row["trainable_parameters"], row["modulators"]) == ("3", "1230", "30")
+        assert row["train_seconds"] == "10.00"
+        assert "| 53.0 ± 3.6 |" in table_lines(folder)[0]
+
+    def test_empty_group_is_a_dash_and_never_zero(
+        self, folder: RunFolder, fill: Callable[..., None]
+    ) -> None:
+        run = make_run()
+        fill([run], [make_record(run)])
+        (row,) = csv_rows(folder)
+        assert (row["medium_mean"], row["medium_std"]) == ("", "")
+        assert "| 60.0 | – | 40.0 | 50.0 |" in table_lines(folder)[0]  # noqa: RUF001
+
+    def test_one_seed_has_no_deviation_and_says_so(
+        self, folder: RunFolder, fill: Callable[..., None]
+    ) -> None:
+        run = make_run()
+        fill([run], [make_record(run)])
+        (row,) = csv_rows(folder)
+        assert (row["mean_mean"], row["mean_std"]) == ("50.0000", "")
+        assert "±" not in table_lines(folder)[0]
+        assert "| 1 seed |" in table_lines(folder)[0]
+
+    def test_rows_keep_the_order_of_the_matrix_when_a_first_seed_is_missing(
+        self, folder: RunFolder, fill: Callable[..., None]
+    ) -> None:
+        runs = [make_run(method, seed) for seed in (0, 1) for method in ("zeta", "alpha")]
+        fill(runs, [make_record(run) for run in runs[1:]])
+        assert [row["method"] for row in csv_rows(folder)] == ["zeta", "alpha"]
+
+    def test_metapeft_is_a_row_of_its_own(
+        self, folder: RunFolder, fill: Callable[..., None]
+    ) -> None:
+        runs = [make_run(), make_run(metapeft=True)]
+        fill(runs, [make_record(run) for run in runs])
+        assert [row["metapeft"] for row in csv_rows(folder)] == ["no", "yes"]
+
+    def test_other_recipes_under_the_same_labels_are_never_averaged(
+        self, folder: RunFolder, fill: Callable[..., None]
+    ) -> None:
+        runs = [make_run(learning_rate=0.1), make_run(seed=1, learning_rate=0.2)]
+        fill(runs, [make_record(run) for run in runs])
+        variants = [row["variant"] for row in csv_rows(folder)]
+        assert variants == ["recipe.learning_rate=0.1", "recipe.learning_rate=0.2"]
+        assert "recipe.learning_rate=0.1" in table_lines(folder)[0]
+
+
+class TestFootnotes:
+    def test_missing_failed_and_foreign_cells(
+        self, folder: RunFolder, fill: Callable[..., None]
+    ) -> None:
+        runs = [make_run(seed=seed) for seed in range(3)]
+        foreign = make_record(make_run("other"))
+        fill(runs, [make_record(runs[0]), failed(runs[1]), foreign])
+        text = to_markdown(aggregate(folder))
+        assert "**missing: 1 of 3 cells**: things / vit / lora / seed 2" in text
+        assert (
+            "**failed: 1 of 3 cells**: things / vit / lora / seed 1 (ValueError: no luck)" in text
+        )
+        assert "left out: 1 cells in the folder that the matrix does not name" in text
+        assert [row["method"] for row in csv_rows(folder)] == ["lora"]
+        assert csv_rows(folder)[0]["seeds"] == "1"
+
+    def test_complete_runs_have_none_of_these_lines(
+        self, folder: RunFolder, fill: Callable[..., None]
+    ) -> None:
+        run = make_run()
+        fill([run], [make_record(run)])
+        text = to_markdown(aggregate(folder))
+        for word in ("missing", "failed", "left out", "the same", "NOT TEST"):
+            assert word not in text
+
+    def test_disclaimers_of_matrix_and_records_once(
+        self, folder: RunFolder, fill: Callable[..., None]
+    ) -> None:
+        runs = [make_run(seed=seed) for seed in range(2)]
+        records = [make_record(run, disclaimers=("demo data",)) for run in runs]
+        fill(runs, records, disclaimer="demo numbers")
+        text = to_markdown(aggregate(folder))
+        assert text.count("**demo data**") == 1
+        assert text.count("**demo numbers**") == 1
+
+    def test_notes_of_records_say_how_many_cells_they_are_about(
+        self, folder: RunFolder, fill: Callable[..., None]
+    ) -> None:
+        runs = [make_run(seed=seed) for seed in range(2)]
+        fill(runs, [make_record(runs[0], notes=("stopped early",)), make_record(runs[1])])
+        assert "stopped early (1 of 2 cells)" in to_markdown(aggregate(folder))
+
+    def test_unequal_seeds(self, folder: RunFolder, fill: Callable[..., None]) -> None:
+        runs = [make_run(method, seed) for method in "abc" for seed in (0, 1)]
+        fill(runs, [make_record(run) for run in runs[:-1]])
+        line = "same seeds**: 0, 1 (all other rows); 0 (things / vit / c)"
+        assert line in to_markdown(aggregate(folder))
+
+    @pytest.mark.parametrize("method", ["lora", "linear"])
+    def test_mixed_precisions_within_and_between_rows(
+        self, folder: RunFolder, fill: Callable[..., None], method: str
+    ) -> None:
+        runs = [make_run(seed=0), make_run(method, seed=1)]
+        records = [make_record(runs[0], precision="32"), make_record(runs[1], precision="bf16")]
+        fill(runs, records)
+        text = to_markdown(aggregate(folder))
+        assert "**the cells were not all trained in the same precision**" in text
+        assert "bf16" in text
+
+    def test_validation_scores_are_announced_first(
+        self, folder: RunFolder, fill: Callable[..., None]
+    ) -> None:
+        run = make_run(evaluate_on="validation")
+        fill([run], [make_record(run)])
+        text = to_markdown(aggregate(folder))
+        below = text.split("\n\n")[2]
+        assert below.startswith("**NOT TEST RESULTS")
+        assert "all rows" in below
+        assert csv_rows(folder)[0]["evaluated_on"] == "validation"
+
+
+class TestFiles:
+    def test_the_same_records_give_the_same_bytes(
+        self, folder: RunFolder, fill: Callable[..., None]
+    ) -> None:
+        run = make_run()
+        fill([run], [make_record(run)])
+        write_tables(folder)
+        before = [(folder.tables / name).read_bytes() for name in ("main.csv", "main.md")]
+        index = folder.read_index()
+        folder.write_index(
+            index.model_copy(update={"updated": "later"}), folder.path / "matrix.yaml"
+        )
+        write_tables(folder)
+        after = [(folder.tables / name).read_bytes() for name in ("main.csv", "main.md")]
+        assert before == after
+        assert b"\r" not in before[0]
+
+    def test_no_finished_cell(self, folder: RunFolder, fill: Callable[..., None]) -> None:
+        fill([make_run()], [])
+        table = write_tables(folder)
+        assert "No cell is finished." in to_markdown(table)
+        assert to_csv(table).count("\n") == 1
+
+    def test_damaged_record_is_named(self, folder: RunFolder, fill: Callable[..., None]) -> None:
+        run = make_run()
+        fill([run], [make_record(run)])
+        path = folder.cell(run.id) / "record.json"
+        path.write_text(path.read_text().replace('"lora"', '"linear"'))
+        with pytest.raises(RecordError, match="does not belong") as caught:
+            write_tables(folder)
+        assert caught.value.where == str(path)
+
+    def test_folder_that_is_not_a_run(self, tmp_path: Path) -> None:
+        with pytest.raises(ResultsFolderError, match="no run"):
+            write_tables(RunFolder(tmp_path))
+
+    def test_run_by_name_below_results(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "results" / "little").mkdir(parents=True)
+        assert find_run("little") == Path("results/little")
+        assert find_run("elsewhere/x") == Path("elsewhere/x")
+
+    def test_numbers_are_whole_on_a_narrow_terminal(
+        self, folder: RunFolder, fill: Callable[..., None]
+    ) -> None:
+        runs = [make_run(seed=seed, metapeft=True) for seed in range(2)]
+        fill(runs, [make_record(runs[0], 0.5), make_record(runs[1], 0.6)])
+        stream = io.StringIO()
+        console = Console(file=stream, width=80, force_terminal=True, color_system=None)
+        print_table(aggregate(folder), console)
+        assert "55.0 ± 7.1" in stream.getvalue()
+        assert "…" not in stream.getvalue()
