@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
 
 from rsbench.plan import CellRun
 from rsbench.sweep.messages import Lost, Message, Recorded, Started, Working
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 Handler = Callable[[Message], None]
+
+#: Seconds between two progress messages of a cell.
+_PAUSE = 0.2
 
 
 class Executor(ABC):
@@ -103,10 +108,7 @@ def attempt(
     run: CellRun, setup: TaskSetup, device: str, worker: int, handle: Handler
 ) -> Recorded | Lost:
     """Train one cell and say how it ended; used by every executor where the cell runs."""
-
-    def report(values: dict[str, object]) -> None:
-        handle(Working(worker, run.id, dict(values)))
-
+    report = _Reporter(Working(worker, run.id, {}), handle)
     try:
         execute(run, setup, device, report)
     except OSError as error:
@@ -114,3 +116,20 @@ def attempt(
         reason = f"the record cannot be written: {failure.message}"
         return Lost(worker, run.id, failure.kind, reason, failure.traceback)
     return Recorded(worker, run.id)
+
+
+class _Reporter:
+    """Passes progress on, not more often than a display can use, and every new phase at once."""
+
+    def __init__(self, template: Working, handle: Handler) -> None:
+        self._template = template
+        self._handle = handle
+        self._phase: Any = None
+        self._time = 0.0
+
+    def __call__(self, values: dict[str, Any]) -> None:
+        now = time.monotonic()
+        if values.get("phase") == self._phase and now - self._time < _PAUSE:
+            return
+        self._phase, self._time = values.get("phase"), now
+        self._handle(replace(self._template, values=dict(values)))

@@ -26,7 +26,9 @@ class Working:
     Attributes:
         worker: number of the worker.
         id: the cell.
-        values: what the training reports: phase, epoch, epochs, loss, images_per_second.
+        values: what the training reports: phase ("load", "train" or "test"), and as far as it
+            knows them epoch (from 1), epochs, fraction (of the training), loss,
+            images_per_second.
     """
 
     worker: int

@@ -44,7 +44,7 @@ class Display(ABC):
 
     @abstractmethod
     def working(self, worker: int, values: dict[str, Any]) -> None:
-        """The training of a worker reports phase, epoch, epochs, loss, images_per_second."""
+        """The training of a worker reports; for the values see ``messages.Working``."""
 
     def ended(self, worker: int, record: Record) -> None:
         """A cell finished or failed."""
@@ -146,11 +146,13 @@ class _Line:
 
     @property
     def share(self) -> float:
-        """Share of the cell that is done, from its epochs."""
+        """Share of the cell that is done: as reported, else from its whole epochs."""
         if self.values["phase"] == "test":
             return 1.0
+        if "fraction" in self.values:
+            return float(self.values["fraction"])
         epochs = self.values.get("epochs")
-        return min(1.0, self.values.get("epoch", 0) / epochs) if epochs else 0.0
+        return max(0, self.values.get("epoch", 0) - 1) / epochs if epochs else 0.0
 
     @property
     def text(self) -> str:
