@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
 from rsbench_datasets.demo_world import DEFAULT_SPEC, DOTA_CLASSES, FUSRS_CLASSES, WorldSpec
 from rsbench_datasets.demo_world.contact_sheet import COLUMNS, CROP_SIZE, write_contact_sheet
 from rsbench_datasets.demo_world.layout import SCENE_SIZE
@@ -64,7 +65,8 @@ def test_each_split_holds_the_objects_of_the_spec(world: Path) -> None:
 
 def test_boxes_lie_inside_the_scene_and_enclose_an_area(world: Path) -> None:
     for corners, label, difficult in read_boxes(world, "train") + read_boxes(world, "val"):
-        assert corners.min() >= 0 and corners.max() <= SCENE_SIZE - 1
+        assert corners.min() >= 0
+        assert corners.max() <= SCENE_SIZE - 1
         x, y = corners.T
         area = 0.5 * abs(x @ np.roll(y, -1) - y @ np.roll(x, -1))
         assert area > 50, label
@@ -174,7 +176,7 @@ def test_existing_folder_is_never_overwritten(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("seed", "workers"), [(-1, 1), (0, 0)])
 def test_impossible_arguments_are_refused(tmp_path: Path, seed: int, workers: int) -> None:
-    with pytest.raises(ValueError, match="is -1|is 0"):
+    with pytest.raises(ValueError, match=r"is -1|is 0"):
         render_world(tmp_path / "world", seed=seed, workers=workers, spec=TINY)
 
 

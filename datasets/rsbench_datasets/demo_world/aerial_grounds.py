@@ -37,7 +37,7 @@ TRACK: tuple[Colour, ...] = (
 
 def _lines(rng: Rng, surface: Colour) -> Colour:
     """Choose the colour of painted lines, from fresh to worn."""
-    return mix(surface, (238, 238, 230), rng.uniform(0.35, 1.0))
+    return mix(surface, (238, 238, 230), rng.uniform(0.45, 1.0))
 
 
 def draw_tennis_court(pen: Pen, rng: Rng, length: float, width: float) -> None:

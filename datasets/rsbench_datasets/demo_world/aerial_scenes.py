@@ -9,8 +9,9 @@ from .aerial_objects import KINDS
 from .clutter import Sun, build_houses, draw_clouds, grow_tree_stock, plant_tree, plant_trees
 from .drawing import FloatArray, Pen, Stamp, cast_shadow, paste, rotate
 from .layout import SCENE_SIZE, Layout, SceneFullError, build_layout
-from .placement import EDGE, Placed, Room, place_objects
+from .placement import place_objects
 from .plan import ScenePlan
+from .room import EDGE, Placed, Room
 from .sensor import expose
 from .streams import stream
 from .terrain import Terrain, paint_terrain
@@ -125,8 +126,8 @@ def _weathered(rng: Rng, weather: FloatArray, stamp: Stamp, placed: Placed) -> S
     row = int(np.clip(placed.y - height / 2, 0, SCENE_SIZE - height))
     column = int(np.clip(placed.x - width / 2, 0, SCENE_SIZE - width))
     stamp = stamp.textured(weather[row:, column:], float(rng.uniform(0.02, 0.1)))
-    if rng.random() < 0.3:
-        return stamp.faded(float(rng.uniform(0.55, 0.95)))
+    if rng.random() < 0.25:
+        return stamp.faded(float(rng.uniform(0.6, 0.95)))
     return stamp
 
 

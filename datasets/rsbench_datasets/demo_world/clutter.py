@@ -20,7 +20,7 @@ from .drawing import (
     vary,
 )
 from .layout import GROUND_ID, LAND_TYPES, SCENE_SIZE, Layout
-from .placement import CELL, Placed, Room
+from .room import CELL, Placed, Room, ground_set
 from .terrain import Terrain
 
 Rng = np.random.Generator
@@ -57,23 +57,16 @@ class Sun:
 
 def build_houses(rng: Rng, layout: Layout, terrain: Terrain, room: Room, sun: Sun) -> None:
     """Build houses and sheds where there is room left, in place."""
-    dense = np.zeros(len(GROUND_ID), dtype=np.bool_)
-    dense[[GROUND_ID["houses"], GROUND_ID["yard"]]] = True
-    sparse = np.zeros(len(GROUND_ID), dtype=np.bool_)
-    sparse[: len(LAND_TYPES)] = True
-    for allowed, attempts in (
-        (dense, int(rng.integers(30, 70))),
-        (sparse, int(rng.integers(5, 25))),
-    ):
-        for _ in range(attempts):
-            point = room.sample(rng, allowed)
-            if point is None:
-                break
+    land = ground_set(*LAND_TYPES)
+    settled = ground_set("houses", "yard")
+    for allowed, attempts in ((settled, rng.integers(30, 70)), (land, rng.integers(5, 25))):
+        for point in room.sample(rng, allowed, int(attempts)):
             length = float(rng.uniform(14, 46))
             width = length * float(rng.uniform(0.4, 0.9))
             turn = layout.angle + float(rng.integers(4)) * np.pi / 2
-            house = Placed("house", *point, length, width, turn)
-            if room.fits(house, sparse):
+            fit = room.first_fit(point[None], np.array([turn]), (length, width), land)
+            if fit is not None:
+                house = Placed("house", float(point[0]), float(point[1]), length, width, turn)
                 room.take(house)
                 _build_house(rng, terrain.picture, house, sun)
 

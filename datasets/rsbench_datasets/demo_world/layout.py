@@ -63,6 +63,12 @@ class Band:
             line += amplitude * np.sin(2 * np.pi * u / wave_length + phase)
         return line
 
+    def clearance(self, points: FloatArray) -> FloatArray:
+        """Give the free land between points (u, v), shape (n, 2), and what the band holds."""
+        # Harbours reach a little way inland, bridges just beyond their banks.
+        margin = 20.0 if self.kind == "coast" else self.half_width + 8.0
+        return np.asarray(np.abs(points[:, 1] - self.middle(points[:, 0])) - margin)
+
     def slope(self, u: float) -> float:
         """Give the direction of the line at u, as an angle in radians from the u axis."""
         low, high = self.middle(np.array([u - 6.0, u + 6.0]))
@@ -140,9 +146,8 @@ def build_layout(rng: np.random.Generator, plan: ScenePlan) -> Layout:
     if band is None:
         cuts_v = _cuts(rng, ())
     streets_u, streets_v = _streets(rng, band, cuts_u, cuts_v, bridges, (low, high))
-    roundabouts = _choose_roundabouts(
-        rng, angle, streets_u, streets_v, plan.counts.get("roundabout", 0)
-    )
+    crossroads = _crossroads(band, angle, streets_u, streets_v)
+    roundabouts = _choose_roundabouts(rng, crossroads, plan.counts.get("roundabout", 0))
     return Layout(
         angle=angle,
         band=band,
@@ -259,27 +264,33 @@ def _streets(
     return tuple(streets_u), tuple(streets_v)
 
 
-def _choose_roundabouts(
-    rng: np.random.Generator,
+def _crossroads(
+    band: Band | None,
     angle: float,
     streets_u: tuple[Street, ...],
     streets_v: tuple[Street, ...],
-    count: int,
-) -> tuple[Point, ...]:
-    """Choose crossroads that become roundabouts."""
-    if count == 0:
-        return ()
+) -> FloatArray:
+    """List the crossroads (u, v) with room for a roundabout, shape (n, 2)."""
     crossroads = [
         (a.position, b.position)
         for a in streets_u
         for b in streets_v
         if a.start <= b.position <= a.end
     ]
-    points = np.array(crossroads).reshape(-1, 2)
-    kept = points[inside(angle, points[:, 0], points[:, 1], margin=50.0)]
-    if len(kept) < count:
-        raise SceneFullError(f"{len(kept)} crossroads for {count} roundabouts")
-    chosen = kept[rng.permutation(len(kept))[:count]]
+    points = np.array(crossroads, dtype=np.float64).reshape(-1, 2)
+    usable = inside(angle, points[:, 0], points[:, 1], margin=50.0)
+    if band is not None:
+        usable &= band.clearance(points) > KINDS["roundabout"].length[0] / 2
+    return np.asarray(points[usable])
+
+
+def _choose_roundabouts(
+    rng: np.random.Generator, crossroads: FloatArray, count: int
+) -> tuple[Point, ...]:
+    """Choose crossroads that become roundabouts."""
+    if len(crossroads) < count:
+        raise SceneFullError(f"{len(crossroads)} crossroads for {count} roundabouts")
+    chosen = crossroads[rng.permutation(len(crossroads))[:count]]
     return tuple((float(u), float(v)) for u, v in chosen)
 
 

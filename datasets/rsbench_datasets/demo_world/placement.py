@@ -1,93 +1,22 @@
-"""Finding room for objects in a scene, so that none overlaps another."""
+"""Placing the objects of a scene: along the coast, at crossings, and wherever there is room."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from .aerial_objects import KINDS, ObjectKind
-from .drawing import BoolArray, FloatArray, Point, rotate
-from .layout import GROUND_ID, SCENE_SIZE, Layout, SceneFullError, Street
+from .drawing import BoolArray, FloatArray, rotate
+from .layout import GROUND_ID, LAND_TYPES, SCENE_SIZE, Layout, SceneFullError
 from .plan import ScenePlan
+from .room import GAP, Placed, Room, ground_set, in_picture
 
 Rng = np.random.Generator
 
-CELL = 4
-"""Room is kept track of on a lattice of this spacing in pixels."""
-EDGE = 3.0
-"""Objects stay this many pixels away from the edge of the picture."""
-GAP = 3.0
-"""Objects stay about this many pixels away from each other."""
-_ATTEMPTS = 40
+_ATTEMPTS = 48
 _SHRINKS = 6
-
-
-@dataclass(frozen=True)
-class Placed:
-    """An object with its place: middle (x, y), length and width in pixels, angle in radians."""
-
-    label: str
-    x: float
-    y: float
-    length: float
-    width: float
-    angle: float
-
-    def corners(self) -> FloatArray:
-        """Give the corners of its oriented box in turn, shape (4, 2)."""
-        a, b = self.length / 2, self.width / 2
-        box = np.array([[-a, -b], [a, -b], [a, b], [-a, b]])
-        return np.asarray(rotate(box, self.angle) + np.array([self.x, self.y]))
-
-
-class Room:
-    """Keeps track of the free room in a scene.
-
-    Args:
-        ground: ground type of every pixel.
-    """
-
-    def __init__(self, ground: npt.NDArray[np.integer[Any]]) -> None:
-        """Start with everything free."""
-        self.ground = ground[CELL // 2 :: CELL, CELL // 2 :: CELL]
-        self.taken = np.zeros(self.ground.shape, dtype=np.bool_)
-
-    def cells(self, placed: Placed, gap: float = GAP) -> npt.NDArray[np.integer[Any]] | None:
-        """List the lattice cells an object covers, shape (2, n); None beyond the picture."""
-        corners = placed.corners()
-        if corners.min() < EDGE or corners.max() > SCENE_SIZE - 1 - EDGE:
-            return None
-        a, b = placed.length / 2 + gap, placed.width / 2 + gap
-        along = np.linspace(-a, a, int(2 * a / CELL) + 2)
-        across = np.linspace(-b, b, int(2 * b / CELL) + 2)
-        points = np.stack(np.meshgrid(along, across), axis=-1).reshape(-1, 2)
-        lattice = (rotate(points, placed.angle) + np.array([placed.x, placed.y])) / CELL
-        return np.asarray(np.clip(lattice.astype(np.int64), 0, len(self.taken) - 1).T)
-
-    def fits(self, placed: Placed, allowed: BoolArray) -> bool:
-        """Tell whether an object fits on free ground of the allowed types."""
-        cells = self.cells(placed)
-        if cells is None:
-            return False
-        row, column = cells[1], cells[0]
-        return bool(not self.taken[row, column].any() and allowed[self.ground[row, column]].all())
-
-    def take(self, placed: Placed) -> None:
-        """Mark the ground under an object as taken."""
-        cells = self.cells(placed)
-        if cells is not None:
-            self.taken[cells[1], cells[0]] = True
-
-    def sample(self, rng: Rng, allowed: BoolArray) -> Point | None:
-        """Choose a free point of an allowed ground type; None if there is none."""
-        row, column = np.nonzero(allowed[self.ground] & ~self.taken)
-        if len(row) == 0:
-            return None
-        index = int(rng.integers(len(row)))
-        jitter = rng.uniform(0, CELL, 2)
-        return float(column[index] * CELL + jitter[0]), float(row[index] * CELL + jitter[1])
+_LAND = ground_set(*LAND_TYPES)
+_ROADSIDE = ground_set(*LAND_TYPES, "street")
+_WATER = ground_set("water")
 
 
 def place_objects(rng: Rng, layout: Layout, plan: ScenePlan, room: Room) -> list[Placed]:
@@ -107,7 +36,7 @@ def place_objects(rng: Rng, layout: Layout, plan: ScenePlan, room: Room) -> list
     """
     fixed = _bridges(rng, layout) + _harbors(rng, layout) + _roundabouts(rng, layout)
     for placed in fixed:
-        if room.cells(placed) is None:
+        if not in_picture(placed):
             raise SceneFullError(f"the {placed.label} reaches beyond the picture")
         room.take(placed)
     return fixed + _place_rest(rng, layout, plan.counts, room)
@@ -131,48 +60,31 @@ def _place_one(
     rng: Rng, layout: Layout, label: str, room: Room, zoom: float, previous: Placed | None
 ) -> Placed:
     """Place one object, beside the previous one or anew; shrink it where room is short."""
-    kind = KINDS[label]
-    land = _allowed(label)
-    length, width = _draw_size(rng, kind, zoom)
+    kind, usable = KINDS[label], _usable(label)
     if previous is not None and kind.cluster > 1 and rng.random() < 0.7:
         beside = _beside(rng, previous)
-        if room.fits(beside, land):
+        middle, angle = np.array([[beside.x, beside.y]]), np.array([beside.angle])
+        if room.first_fit(middle, angle, (beside.length, beside.width), usable) is not None:
             return beside
+    length, width = _draw_size(rng, kind, zoom)
     for shrink in range(_SHRINKS):
-        preferred = _preferred(kind) if shrink < 2 and rng.random() < 0.8 else land
-        for _ in range(_ATTEMPTS):
-            point = room.sample(rng, preferred)
-            if point is None:
-                break
-            placed = Placed(
-                label, *point, length, width, _draw_angle(rng, layout, kind, point, room)
-            )
-            if room.fits(placed, land):
-                return placed
-        length, width = (
-            max(length * 0.85, kind.length[0]),
-            max(width * 0.85, kind.length[0] * kind.aspect[0]),
-        )
+        likes_it = shrink < 2 and kind.grounds and rng.random() < 0.8
+        points = room.sample(rng, ground_set(*kind.grounds) if likes_it else usable, _ATTEMPTS)
+        angles = _draw_angles(rng, layout, kind, points, room)
+        index = room.first_fit(points, angles, (length, width), usable)
+        if index is not None:
+            x, y = points[index].tolist()
+            return Placed(label, x, y, length, width, float(angles[index]))
+        length = max(length * 0.85, kind.length[0])
+        width = max(width * 0.85, kind.length[0] * kind.aspect[0])
     raise SceneFullError(f"no room for a {label}")
 
 
-def _allowed(label: str) -> BoolArray:
+def _usable(label: str) -> BoolArray:
     """Tell for each ground type whether a class may stand on it."""
-    allowed = np.ones(len(GROUND_ID), dtype=np.bool_)
     if label == "ship":
-        allowed[:] = False
-        allowed[GROUND_ID["water"]] = True
-        return allowed
-    allowed[[GROUND_ID["water"], GROUND_ID["crossing"]]] = False
-    allowed[GROUND_ID["street"]] = label in ("small-vehicle", "large-vehicle")
-    return allowed
-
-
-def _preferred(kind: ObjectKind) -> BoolArray:
-    """Tell for each ground type whether a class likes to stand on it."""
-    wanted = np.zeros(len(GROUND_ID), dtype=np.bool_)
-    wanted[[GROUND_ID[name] for name in kind.grounds or ("water",)]] = True
-    return wanted
+        return _WATER
+    return _ROADSIDE if label in ("small-vehicle", "large-vehicle") else _LAND
 
 
 def _draw_size(rng: Rng, kind: ObjectKind, zoom: float) -> tuple[float, float]:
@@ -183,27 +95,32 @@ def _draw_size(rng: Rng, kind: ObjectKind, zoom: float) -> tuple[float, float]:
     return length, length * float(rng.uniform(*kind.aspect))
 
 
-def _draw_angle(rng: Rng, layout: Layout, kind: ObjectKind, point: Point, room: Room) -> float:
-    """Draw a direction: along the street, along the blocks, or any."""
-    quarter = float(rng.integers(4)) * np.pi / 2 + float(rng.normal(0, 0.03))
-    if room.ground[int(point[1]) // CELL, int(point[0]) // CELL] == GROUND_ID["street"]:
-        return _street_angle(layout, point) + float(rng.integers(2)) * np.pi + quarter % 0.03
-    if rng.random() < kind.aligned:
-        return layout.angle + quarter
-    return float(rng.uniform(0, 2 * np.pi))
+def _draw_angles(
+    rng: Rng, layout: Layout, kind: ObjectKind, points: FloatArray, room: Room
+) -> FloatArray:
+    """Draw a direction at each point: along the street, along the blocks, or any."""
+    count = len(points)
+    jitter = rng.normal(0, 0.03, count)
+    angles = layout.angle + rng.integers(4, size=count) * np.pi / 2 + jitter
+    free = rng.random(count) > kind.aligned
+    angles[free] = rng.uniform(0, 2 * np.pi, int(free.sum()))
+    on_street = room.ground_at(points) == GROUND_ID["street"]
+    ahead = _street_angles(layout, points) + rng.integers(2, size=count) * np.pi + jitter
+    return np.where(on_street, ahead, angles)
 
 
-def _street_angle(layout: Layout, point: Point) -> float:
-    """Give the direction of the street at a point (x, y)."""
-    middle = np.array([[point[0], point[1]]]) - SCENE_SIZE / 2
-    u, v = rotate(middle, -layout.angle)[0]
-
-    def excess(street: Street, across: float) -> float:
-        return abs(across - street.position) - street.half_width
-
-    nearest_u = min((excess(street, u) for street in layout.streets_u), default=np.inf)
-    nearest_v = min((excess(street, v) for street in layout.streets_v), default=np.inf)
-    return layout.angle + (np.pi / 2 if nearest_u < nearest_v else 0.0)
+def _street_angles(layout: Layout, points: FloatArray) -> FloatArray:
+    """Give the direction of the nearest street at each point (x, y)."""
+    place = rotate(points - SCENE_SIZE / 2, -layout.angle)
+    nearest = []
+    for axis, streets in enumerate((layout.streets_u, layout.streets_v)):
+        excess = np.full(len(points), np.inf)
+        for street in streets:
+            excess = np.minimum(
+                excess, np.abs(place[:, axis] - street.position) - street.half_width
+            )
+        nearest.append(excess)
+    return layout.angle + np.where(nearest[0] < nearest[1], np.pi / 2, 0.0)
 
 
 def _beside(rng: Rng, previous: Placed) -> Placed:
@@ -259,11 +176,18 @@ def _harbors(rng: Rng, layout: Layout) -> list[Placed]:
 
 
 def _roundabouts(rng: Rng, layout: Layout) -> list[Placed]:
-    """Turn the chosen crossroads into roundabouts."""
+    """Turn the chosen crossroads into roundabouts that reach neither water nor each other."""
     low, high = KINDS["roundabout"].length
+    points = np.array(layout.roundabouts, dtype=np.float64).reshape(-1, 2)
+    limit = np.full(len(points), high)
+    if layout.band is not None:
+        limit = np.minimum(limit, 2 * layout.band.clearance(points))
+    distance = np.hypot(*(points[:, None] - points[None]).transpose(2, 0, 1))
+    np.fill_diagonal(distance, np.inf)
+    limit = np.minimum(limit, distance.min(axis=1, initial=np.inf) - 6)
     placed = []
-    for u, v in layout.roundabouts:
-        size = float(rng.uniform(low, high))
+    for (u, v), most in zip(points.tolist(), limit.tolist(), strict=True):
+        size = min(float(rng.uniform(low, high)), max(most, low))
         x, y = layout.to_picture(u, v)
         placed.append(Placed("roundabout", x, y, size, size, 0.0))
     return placed

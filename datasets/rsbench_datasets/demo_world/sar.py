@@ -106,7 +106,7 @@ def _spread(rng: Rng, echo: FloatArray) -> FloatArray:
         width = rng.uniform(0.9, 1.5)
         lobes = np.sinc(distance / width) ** 2
         # A weighted aperture lowers the side lobes; how much differs from scene to scene.
-        lobes *= np.where(np.abs(distance) > width, rng.uniform(0.1, 0.7), 1.0)
+        lobes *= np.where(np.abs(distance) > width, rng.uniform(0.2, 1.2), 1.0)
         if axis == 0 and rng.random() < 0.35:
             # A ship that moves during the exposure smears along azimuth.
             lobes = lobes + np.exp(-0.5 * (distance / rng.uniform(1.0, 2.2)) ** 2)

@@ -90,7 +90,7 @@ def paint_terrain(rng: Rng, layout: Layout) -> Terrain:
     return Terrain(picture, ground, weather, vary(rng, trees, 10))
 
 
-def _block_colours(rng: Rng, grass: Colour) -> dict[str, tuple[Colour, ...]]:
+def _block_colours(grass: Colour) -> dict[str, tuple[Colour, ...]]:
     """Give the colours that each type of ground may have."""
     return {
         "grass": (grass, mix(grass, SOIL[0], 0.25)),
@@ -113,7 +113,7 @@ def _paint_blocks(
     wobble = np.float32(2.0) * value_noise(rng, SCENE_SIZE, 24)
     row = np.searchsorted(layout.cuts_u, u + wobble)
     column = np.searchsorted(layout.cuts_v, v + wobble)
-    palette = _block_colours(rng, grass)
+    palette = _block_colours(grass)
     types = layout.block_types
     colours = np.zeros((*types.shape, 3), dtype=np.float32)
     for place in np.ndindex(*types.shape):
@@ -163,18 +163,20 @@ def _paint_street(
 ) -> None:
     """Paint one street with kerbs and, on most, a centre line, in place."""
     distance = np.abs(across - np.float32(street.position))
+    where = np.nonzero(distance < street.half_width + 2.5)
+    distance, along = distance[where], along[where]
     open_part = (along >= street.start - 8) & (along <= street.end + 8)
-    if not bool((open_part & (distance < street.half_width)).any()):
-        return
+    pixels = picture[where]
     kerb = np.clip(street.half_width + 2.5 - distance, 0, 1) * open_part
-    _blend(picture, mix(road, (190, 184, 174), 0.6), np.float32(0.8) * kerb)
+    _blend(pixels, mix(road, (190, 184, 174), 0.6), np.float32(0.8) * kerb)
     surface = np.clip(street.half_width - distance, 0, 1) * open_part
-    _blend(picture, vary(rng, road, 5), surface)
+    _blend(pixels, vary(rng, road, 5), surface)
     if street.half_width > 8 and rng.random() < 0.75:
         period = np.float32(rng.choice([10.0, 14.0]))
         dashes = np.clip(1.1 - distance, 0, 1) * (np.mod(along, period) < period * 0.5)
-        _blend(picture, (216, 212, 200), np.float32(0.7) * dashes * surface)
-    ground[surface > 0.5] = GROUND_ID["street"]
+        _blend(pixels, (216, 212, 200), np.float32(0.7) * dashes * surface)
+    picture[where] = pixels
+    ground[where] = np.where(surface > 0.5, GROUND_ID["street"], ground[where])
 
 
 def _paint_water(
