@@ -1,4 +1,3 @@
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,21 +7,10 @@ from PIL import Image
 
 from rsbench.folders import Folders
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-
 
 @pytest.fixture
 def folders(tmp_path: Path) -> Folders:
     return Folders(data=tmp_path / "data", cache=tmp_path / "cache", base=tmp_path)
-
-
-@pytest.fixture
-def shared_data() -> Path:
-    default = REPOSITORY.parent / "shared" / "data"
-    folder = Path(os.environ.get("RSBENCH_SHARED_DATA", default))
-    if not folder.is_dir():
-        pytest.skip("real data is absent (set RSBENCH_SHARED_DATA)")
-    return folder
 
 
 @pytest.fixture
@@ -34,5 +22,20 @@ def make_image() -> Callable[..., Path]:
         pixels = random.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
         Image.fromarray(pixels).save(path)
         return path
+
+    return make
+
+
+@pytest.fixture
+def make_dota_source(make_image: Callable[..., Path]) -> Callable[..., Path]:
+    def make(folder: Path, scenes: dict[str, list[str]], size: tuple[int, int] = (64, 48)) -> Path:
+        """An original DOTA folder: annotation lines by scene name."""
+        for seed, (name, lines) in enumerate(scenes.items()):
+            make_image(folder / "images" / f"{name}.png", size, seed)
+            text = folder / "labelTxt" / f"{name}.txt"
+            text.parent.mkdir(parents=True, exist_ok=True)
+            header = ["imagesource:GoogleEarth", "gsd:0.25"]
+            text.write_text("\n".join([*header, *lines]) + "\n")
+        return folder
 
     return make

@@ -1,0 +1,151 @@
+"""The demo world as targets: rendered on this machine, read like the real data sets."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from rsbench.atomic import new_folder
+from rsbench.errors import TargetError
+from rsbench.settings import Settings
+from rsbench_datasets.demo_world import WORLD_VERSION
+from rsbench_datasets.dota import CropOptions, Dota
+from rsbench_datasets.fusrs import Fusrs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rsbench.folders import Folders
+    from rsbench.target import Progress
+
+DISCLAIMER = "demo data: rendered, not real imagery"
+_REMEDY = "run 'rsbench data prepare demo' (with '--seed' for another world seed)"
+
+
+class DemoFusrsOptions(Settings):
+    """Options of the demo world's SAR chips, as a matrix states them."""
+
+    world_seed: Annotated[int, Field(ge=0)] = 0
+    """Which world: every seed renders other pictures of the same classes and counts."""
+
+
+class DemoDotaOptions(CropOptions):
+    """Options of the demo world's aerial scenes, as a matrix states them."""
+
+    world_seed: Annotated[int, Field(ge=0)] = 0
+    """Which world: every seed renders other pictures of the same classes and counts."""
+
+
+def world_folder(world_seed: int, folders: Folders) -> Path:
+    """Where the world of ``world_seed`` lies, in the version that this code renders."""
+    return folders.data / "demo" / f"seed{world_seed}-v{WORLD_VERSION}"
+
+
+def render(world_seed: int, folders: Folders, progress: Progress | None = None) -> Path:
+    """Render the world where it is not there yet; return its folder.
+
+    Processes that render at once do the work twice and do each other no harm.
+
+    Raises:
+        TargetError: the data folder cannot be written.
+    """
+    folder = world_folder(world_seed, folders)
+    if folder.is_dir():
+        return folder
+    from rsbench_datasets.demo_world.world import render_world
+
+    try:
+        with new_folder(folder) as building:
+            render_world(building, seed=world_seed, workers=_cores(), progress=progress)
+    except OSError as error:
+        raise TargetError(
+            f"the demo world cannot be written: {error}",
+            where=folder,
+            remedy="free space there, or name another folder with --data-dir or RSBENCH_DATA",
+        ) from error
+    return folder
+
+
+class DemoDota(Dota):
+    """The demo world's aerial scenes, cropped like DOTA-v1.0."""
+
+    Options: ClassVar[type[CropOptions]] = DemoDotaOptions
+    description: ClassVar[str] = "demo world: rendered aerial object crops, 15 classes of DOTA"
+    prepares_itself: ClassVar[bool] = True
+    remedy: ClassVar[str] = _REMEDY
+    disclaimer_text: ClassVar[str] = DISCLAIMER
+
+    @classmethod
+    def root(cls, options: Any, folders: Folders) -> Path:
+        """The world's DOTA folder."""
+        return world_folder(options.world_seed, folders) / "dota"
+
+    @classmethod
+    def prepare(
+        cls,
+        options: Any,
+        folders: Folders,
+        *,
+        source: Path | None = None,
+        split: str | None = None,
+        progress: Progress | None = None,
+    ) -> Path:
+        """Render the world and make its crop manifests; see :meth:`rsbench.target.Target.prepare`.
+
+        Raises:
+            TargetError: ``source`` or ``split`` is given, or the data folder cannot be written.
+        """
+        _no_source(source, split)
+        render(options.world_seed, folders, progress)
+        cls.open("demo_dota", options, folders)
+        return cls.root(options, folders)
+
+
+class DemoFusrs(Fusrs):
+    """The demo world's SAR chips, in the layout of FUSRS."""
+
+    Options: ClassVar[type[Settings]] = DemoFusrsOptions
+    description: ClassVar[str] = "demo world: rendered SAR ship chips, 5 classes of FUSRS"
+    prepares_itself: ClassVar[bool] = True
+    remedy: ClassVar[str] = _REMEDY
+    disclaimer_text: ClassVar[str] = DISCLAIMER
+
+    @classmethod
+    def root(cls, options: Any, folders: Folders) -> Path:
+        """The world's FUSRS folder."""
+        return world_folder(options.world_seed, folders) / "fusrs"
+
+    @classmethod
+    def prepare(
+        cls,
+        options: Any,
+        folders: Folders,
+        *,
+        source: Path | None = None,
+        split: str | None = None,
+        progress: Progress | None = None,
+    ) -> Path:
+        """Render the world; see :meth:`rsbench.target.Target.prepare`.
+
+        Raises:
+            TargetError: ``source`` or ``split`` is given, or the data folder cannot be written.
+        """
+        _no_source(source, split)
+        return render(options.world_seed, folders, progress) / "fusrs"
+
+
+def _no_source(source: Path | None, split: str | None) -> None:
+    if source is not None or split is not None:
+        raise TargetError(
+            "the demo world is rendered, not made from files",
+            remedy="leave --from and --split out",
+        )
+
+
+def _cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1

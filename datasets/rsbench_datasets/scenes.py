@@ -1,0 +1,100 @@
+"""Read whole scenes, or windows of them, through rasterio."""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rsbench.errors import ImageError
+from rsbench_datasets.images import missing, unsupported
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+#: GDAL's short cut for whole PNG files fills up a truncated one and reports no error.
+_GDAL_OPTIONS = {"GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO"}
+
+Box = tuple[int, int, int, int]
+"""x1, y1, x2, y2 in pixels; x2 and y2 excluded."""
+
+
+def scene_size(path: Path) -> tuple[int, int]:
+    """Width and height of a scene in pixels, from its header.
+
+    Raises:
+        ImageError: the file is missing or is no image.
+    """
+    with _open(path) as scene:
+        return int(scene.width), int(scene.height)
+
+
+def read_scene(path: Path) -> NDArray[np.uint8]:
+    """The whole scene: uint8, shape (3, height, width), RGB.
+
+    Raises:
+        ImageError: the file is missing, does not decode, or is not 8-bit grey or RGB.
+    """
+    with _open(path) as scene:
+        return _three_bands(scene.read(_bands(scene, path)))
+
+
+def read_window(path: Path, box: Box) -> NDArray[np.uint8]:
+    """One box of the scene: uint8, shape (height, width, 3), RGB.
+
+    Raises:
+        ImageError: as for :func:`read_scene`.
+    """
+    x1, y1, x2, y2 = box
+    with _open(path) as scene:
+        window = scene.read(_bands(scene, path), window=((y1, y2), (x1, x2)))
+    return np.ascontiguousarray(_three_bands(window).transpose(1, 2, 0))
+
+
+def crop(scene: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
+    """Cut one box out of :func:`read_scene`'s result: uint8, shape (height, width, 3)."""
+    x1, y1, x2, y2 = box
+    return np.ascontiguousarray(scene[:, y1:y2, x1:x2].transpose(1, 2, 0))
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[Any]:
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # scenes are plain pictures
+            with rasterio.Env(**_GDAL_OPTIONS), rasterio.open(path) as scene:
+                yield scene
+    except RasterioIOError as error:
+        if not path.exists():
+            raise missing(path) from error
+        raise ImageError(
+            f"the scene does not decode: {error}",
+            where=path,
+            remedy="restore the file from the data set's archive",
+        ) from error
+
+
+def _bands(scene: Any, path: Path) -> list[int]:
+    """Band numbers of red, green and blue, or of the one grey band."""
+    from rasterio.enums import ColorInterp
+
+    if set(scene.dtypes) != {"uint8"}:
+        raise unsupported(path, f"the pixel type {scene.dtypes[0]}")
+    colours = [band for band in scene.colorinterp if band != ColorInterp.alpha]
+    if len(colours) not in (1, 3):
+        raise unsupported(path, f"{len(colours)} bands")
+    if ColorInterp.palette in colours:
+        raise unsupported(path, "a colour palette")
+    return list(range(1, len(colours) + 1))
+
+
+def _three_bands(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return pixels if len(pixels) == 3 else np.repeat(pixels, 3, axis=0)
