@@ -74,7 +74,7 @@ def run(
             session.show() if dry_run else session.run(choose_resources(workers, threads, device))
         )
     except KeyboardInterrupt:
-        typer.echo("interrupted before the first cell; the same command starts again")
+        typer.echo("interrupted; the same command goes on from here")
         code = INTERRUPTED
     raise typer.Exit(code)
 

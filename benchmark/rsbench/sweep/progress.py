@@ -103,8 +103,12 @@ class LiveDisplay(Display):
         super().ended(worker, record)
 
     def tick(self) -> None:
-        """Redraw."""
+        """Bring the lines up to date; they are redrawn a few times a second."""
         self._live.update(self._render())
+
+    def refresh(self) -> None:
+        """Redraw now."""
+        self._live.refresh()
 
     def __enter__(self) -> Self:
         self._begin = time.monotonic()
