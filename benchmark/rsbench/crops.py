@@ -6,6 +6,7 @@ flip and normalisation on the training device.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -25,8 +26,15 @@ CROP_TRIES = 10
 class ImageSource(Protocol):
     """Decoded images of one split: what the image store offers."""
 
-    heights: NDArray[np.int32]
-    widths: NDArray[np.int32]
+    @property
+    def heights(self) -> NDArray[np.int32]:
+        """Image heights, pixels, shape (samples,)."""
+        ...
+
+    @property
+    def widths(self) -> NDArray[np.int32]:
+        """Image widths, pixels, shape (samples,)."""
+        ...
 
     def image(self, index: int) -> NDArray[np.uint8]:
         """One image, shape (height, width, 3), uint8."""
@@ -72,23 +80,21 @@ def random_boxes(
         Boxes with whole-number corners inside the images.
     """
     batch = len(heights)
-    area = heights.astype(np.float64) * widths
-    scale = rng.uniform(*augmentation.crop_scale, size=(CROP_TRIES, batch))
-    low, high = np.log(augmentation.crop_ratio)
-    ratio = np.exp(rng.uniform(low, high, size=(CROP_TRIES, batch)))
-    width = np.round(np.sqrt(area * scale * ratio))
-    height = np.round(np.sqrt(area * scale / ratio))
+    area: NDArray[np.float64] = heights.astype(np.float64) * widths
+    scale: NDArray[np.float64] = rng.uniform(*augmentation.crop_scale, size=(CROP_TRIES, batch))
+    low, high = (math.log(bound) for bound in augmentation.crop_ratio)
+    ratio: NDArray[np.float64] = np.exp(rng.uniform(low, high, size=(CROP_TRIES, batch)))
+    width: NDArray[np.float64] = np.sqrt(area * scale * ratio).round()
+    height: NDArray[np.float64] = np.sqrt(area * scale / ratio).round()
     fits = (width >= 1) & (width <= widths) & (height >= 1) & (height <= heights)
     first = fits.argmax(axis=0)
     column = np.arange(batch)
     width, height = width[first, column], height[first, column]
     missed = ~fits.any(axis=0)
     if missed.any():
-        fallback = _centre_fallback(heights, widths, augmentation.crop_ratio)
-        height, width = (
-            np.where(missed, inner, tried)
-            for inner, tried in zip(fallback, (height, width), strict=True)
-        )
+        inner_height, inner_width = _centre_fallback(heights, widths, augmentation.crop_ratio)
+        height = np.where(missed, inner_height, height)
+        width = np.where(missed, inner_width, width)
     place = rng.random((2, batch))
     top = np.floor(place[0] * (heights - height + 1))
     left = np.floor(place[1] * (widths - width + 1))

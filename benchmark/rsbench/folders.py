@@ -1,4 +1,4 @@
-"""Where data sets, caches and results lie on this machine; nothing of it is in a cell's identity."""
+"""Where data sets and caches lie on this machine; none of it is in a cell's identity."""
 
 from __future__ import annotations
 

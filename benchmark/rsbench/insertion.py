@@ -123,7 +123,9 @@ def choose_sites(
     unknown = [position for position in positions if position not in known]
     if unknown or not positions:
         raise PositionError(
-            f"this backbone has no position {', '.join(unknown)}" if unknown else "no position given",
+            f"this backbone has no position {', '.join(unknown)}"
+            if unknown
+            else "no position given",
             remedy=f"choose from: {', '.join(known)}",
         )
     depth = 1 + max(site.block for site in sites)

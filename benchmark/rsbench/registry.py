@@ -84,28 +84,28 @@ def target_class(kind: str) -> type[Target]:
     """The target class registered as ``kind`` in ``rsbench.datasets``."""
     from rsbench.target import Target
 
-    return _checked_class(load("rsbench.datasets", kind), Target, kind)
+    return _checked_class(load("rsbench.datasets", kind), Target, kind)  # type: ignore[type-abstract]
 
 
 def backbone_class(kind: str) -> type[Backbone]:
     """The backbone class registered as ``kind`` in ``rsbench.backbones``."""
     from rsbench.backbone import Backbone
 
-    return _checked_class(load("rsbench.backbones", kind), Backbone, kind)
+    return _checked_class(load("rsbench.backbones", kind), Backbone, kind)  # type: ignore[type-abstract]
 
 
 def method_class(kind: str) -> type[Method]:
     """The method class registered as ``kind`` in ``rsbench.methods``."""
     from rsbench.method import Method
 
-    return _checked_class(load("rsbench.methods", kind), Method, kind)
+    return _checked_class(load("rsbench.methods", kind), Method, kind)  # type: ignore[type-abstract]
 
 
 def strategy_class(kind: str) -> type[Strategy]:
     """The training strategy registered as ``kind`` in ``rsbench.strategies``."""
     from rsbench.strategy import Strategy
 
-    return _checked_class(load("rsbench.strategies", kind), Strategy, kind)
+    return _checked_class(load("rsbench.strategies", kind), Strategy, kind)  # type: ignore[type-abstract]
 
 
 def _checked_class(found: object, base: type[Base], kind: str) -> type[Base]:

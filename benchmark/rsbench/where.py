@@ -1,4 +1,4 @@
-"""Which blocks a method is inserted in: ``all``, ``[0, 1]``, ``3-5``, ``last:4``, ``all but 9-11``."""
+"""Which blocks a method is inserted in: ``all``, ``3-5``, ``last:4``, ``all but 9-11``, a list."""
 
 from __future__ import annotations
 

@@ -26,5 +26,5 @@ class Modulator(nn.Module):
 
 
 def inverse_softplus(gamma: float) -> float:
-    """rho with ``softplus(rho) = gamma``, for gamma > 0."""
+    """The rho with ``softplus(rho) = gamma``, for gamma > 0."""
     return gamma + math.log(-math.expm1(-gamma))

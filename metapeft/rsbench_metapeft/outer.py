@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 import torch
+from lightning.fabric.wrappers import _FabricOptimizer
 from numpy.typing import NDArray
 
 from rsbench.errors import SettingsError
@@ -35,7 +36,7 @@ class OuterLoop:
         rhos = [modulator.rho for modulator in self.modulators.values()]
         # Adam without weight decay: decay would pull gamma to softplus(0) (section 2.3, row 7)
         adam = torch.optim.Adam(rhos, lr=options.learning_rate)
-        self.optimizer = context.fabric.setup_optimizers(adam)
+        self.optimizer = cast("_FabricOptimizer", context.fabric.setup_optimizers(adam))
         self.rhos = rhos
         self.outer_steps = 0
         self.audit = Audit(context.labels, context.groups, int(context.labels.max()) + 1)
@@ -165,6 +166,12 @@ class OuterLoop:
     def _note_gammas(self, step: int) -> None:
         for key, value in self._values().items():
             site = self.context.attachment.sites[key]
-            row = {"inner_step": step, "outer_step": self.outer_steps}
-            row |= {"block": site.block, "position": site.position, "gamma": value}
-            self._trajectory.append(row)
+            self._trajectory.append(
+                {
+                    "inner_step": step,
+                    "outer_step": self.outer_steps,
+                    "block": site.block,
+                    "position": site.position,
+                    "gamma": value,
+                }
+            )

@@ -126,7 +126,7 @@ def test_missing_and_unexpected_keys_are_named(folders: Folders, tmp_path: Path)
 def test_an_unknown_architecture_or_argument_is_named(
     folders: Folders, changes: dict[str, Any]
 ) -> None:
-    with pytest.raises(CheckpointError, match="vit_of_nowhere|no_such_argument"):
+    with pytest.raises(CheckpointError, match=r"vit_of_nowhere|no_such_argument"):
         Checkpoint.open("mine", options(**changes), folders).build()
 
 

@@ -10,13 +10,14 @@ from pydantic import Field
 from rsbench.settings import Settings
 from rsbench.where import BlockChoice
 
-POSITIONS = ("q", "k", "v", "out", "mlp1", "mlp2")
+Position = Literal["q", "k", "v", "out", "mlp1", "mlp2"]
+POSITIONS: tuple[Position, ...] = ("q", "k", "v", "out", "mlp1", "mlp2")
 
 
 class LoraOptions(Settings):
     """Where LoRA is inserted and how its delta is formed (paper sections 1.3 to 1.5)."""
 
-    positions: tuple[Literal["q", "k", "v", "out", "mlp1", "mlp2"], ...] = POSITIONS
+    positions: tuple[Position, ...] = POSITIONS
     """Positions that get a module."""
     blocks: BlockChoice = "all"
     """Blocks that get one: all, [0, 1], 3-5, last:4, all but 9-11."""
@@ -33,7 +34,7 @@ class LoraOptions(Settings):
 class LoraQueryValueOptions(LoraOptions):
     """LoRA at the positions that the released code calls plain LoRA."""
 
-    positions: tuple[Literal["q", "k", "v", "out", "mlp1", "mlp2"], ...] = ("q", "v")
+    positions: tuple[Position, ...] = ("q", "v")
 
 
 def rank_by_rule(number_of_classes: int, depth: int) -> int:

@@ -35,7 +35,7 @@ class Outputs:
     @property
     def predictions(self) -> NDArray[np.int64]:
         """Predicted classes, int64, shape (samples,)."""
-        return self.logits.argmax(axis=1).astype(np.int64)
+        return np.asarray(self.logits.argmax(axis=1), dtype=np.int64)
 
     @property
     def probabilities(self) -> NDArray[np.float64]:

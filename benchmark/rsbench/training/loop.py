@@ -85,9 +85,7 @@ class Loop:
             accuracy = None if self.validate is None else self.validate()
             rate = self._last_rate
             epochs.append(
-                EpochLog(
-                    epoch=epoch, loss=loss, learning_rate=rate, validation_mean_class=accuracy
-                )
+                EpochLog(epoch=epoch, loss=loss, learning_rate=rate, validation_mean_class=accuracy)
             )
             if accuracy is not None and self._stalled(epochs):
                 self.context.note(f"stopped early after epoch {epoch + 1} of {recipe.epochs}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from rsbench.backbone import Backbone
@@ -60,5 +59,3 @@ class AdaptedModel(nn.Module):
 def count(parameters: list[nn.Parameter]) -> int:
     """Number of scalars."""
     return sum(parameter.numel() for parameter in parameters)
-
-

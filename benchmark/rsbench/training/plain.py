@@ -24,7 +24,7 @@ class Plain(Strategy):
         """Keep the context."""
         self.context = context
 
-    def before_epoch(self, epoch: int) -> NDArray[np.int64]:  # noqa: ARG002
+    def before_epoch(self, epoch: int) -> NDArray[np.int64]:
         """All training samples."""
         return self.context.train
 

@@ -40,7 +40,6 @@ def make_fabric(device: torch.device, precision: Precision) -> Fabric:
 
 
 def _cpu_has_bf16() -> bool:
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    # older torch cannot tell; float32 is then the safe answer
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
-
-

@@ -173,9 +173,7 @@ class CellTrainer:
         """``test``, or ``train`` where the recipe asks for the held-out slice of it."""
         return "train" if self.cell.recipe.evaluate_on == "validation" else "test"
 
-    def write(
-        self, out: Path, outputs: Outputs, parts: tuple[LoopResult, StrategyResult]
-    ) -> None:
+    def write(self, out: Path, outputs: Outputs, parts: tuple[LoopResult, StrategyResult]) -> None:
         """Write predictions, features, adapter weights and the strategy's tables."""
         ids = self.inputs.target.samples(self.tested_split).ids
         artefacts.write_predictions(out, [ids[i] for i in outputs.indices], outputs)
@@ -246,9 +244,7 @@ class CellTrainer:
             return random_directions(classes, features.shape[1], generator)
         chosen = self.split.train
         labels = self.inputs.target.train.labels[chosen]
-        return class_means(
-            torch.from_numpy(features[chosen]), torch.from_numpy(labels), classes
-        )
+        return class_means(torch.from_numpy(features[chosen]), torch.from_numpy(labels), classes)
 
     def _frozen(self, split: SplitName, short_side: int) -> NDArray[np.float32]:
         """Features of the bare backbone for every image of ``split``, cached."""
