@@ -1,0 +1,97 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rsbench.cli import main
+from rsbench_datasets.demo_world import DOTA_CLASSES, WorldSpec, world
+
+ONE = dict.fromkeys(DOTA_CLASSES, 1)
+SMALL = WorldSpec(ONE, ONE, {"cargo": 1, "tanker": 1}, {"cargo": 1})
+LINES = [f"{4 * n} 2 {4 * n + 3} 2 {4 * n + 3} 6 {4 * n} 6 ship 0" for n in range(3)]
+
+
+@pytest.fixture
+def seeds(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Seeds of the worlds that were rendered; they are small ones."""
+    plain: Callable[..., None] = world.render_world
+    seeds: list[int] = []
+
+    def render_world(root: Path, *, seed: int, workers: int, progress: Any) -> None:
+        seeds.append(seed)
+        plain(root, seed=seed, spec=SMALL, progress=progress)
+
+    monkeypatch.setattr(world, "render_world", render_world)
+    return seeds
+
+
+def test_demo_prepares_both_targets(
+    seeds: list[int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["data", "prepare", "demo", "--data-dir", str(tmp_path / "here"), "--seed", "5"]
+    assert main(command) == 0
+    assert seeds == [5]
+    shown = capsys.readouterr()
+    (folder,) = (tmp_path / "here" / "demo").iterdir()
+    assert folder.name.startswith("seed5-")
+    assert f"demo_dota is ready: {folder / 'dota'}" in shown.out
+    assert f"demo_fusrs is ready: {folder / 'fusrs'}" in shown.out
+    assert "Preparing" not in shown.out
+    assert "Preparing demo_dota" in shown.err
+    assert main(command) == 0
+    assert seeds == [5]
+
+
+def test_dota_from_a_folder(
+    tmp_path: Path,
+    make_dota_source: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_dota_source(tmp_path / "mine", {"P0001": LINES})
+    monkeypatch.setenv("RSBENCH_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    assert main(["data", "prepare", "dota", "--from", "mine", "--split", "train"]) == 0
+    assert (tmp_path / "data" / "dota" / "train" / "images" / "P0001.png").is_symlink()
+    assert f"dota is ready: {tmp_path / 'data' / 'dota'}" in capsys.readouterr().out
+
+
+def test_missing_classes_are_named_on_the_screen(
+    tmp_path: Path, make_dota_source: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    source = make_dota_source(tmp_path / "mine", {"P0001": LINES})
+    assert main(["data", "prepare", "dota", "--from", str(source), "--split", "val"]) == 0
+    assert "no object in val of: baseball-diamond" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "messages"),
+    [
+        (["dotta"], ["no target called 'dotta'", "did you mean 'dota'"]),
+        (["labelled_list"], ["LabelledList has nothing to prepare", "point the matrix"]),
+        (["class_folders"], ["ClassFolders has nothing to prepare"]),
+        (["demo", "--from", "."], ["rendered, not made from files"]),
+        (["dota", "--seed", "1"], ["dota takes no seed", "leave --seed out"]),
+        (["dota", "--from", "nowhere", "--split", "val"], ["this is no DOTA folder", "nowhere"]),
+    ],
+)
+def test_mistakes_are_explained(
+    arguments: list[str], messages: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["data", "prepare", *arguments]) == 2
+    shown = capsys.readouterr().err
+    for message in messages:
+        assert message in shown
+
+
+@pytest.mark.parametrize("arguments", [["demo", "--seed", "-1"], ["dota", "--split", "test"]])
+def test_wrong_values_are_refused(arguments: list[str]) -> None:
+    assert main(["data", "prepare", *arguments]) == 2
+
+
+def test_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "prepare", "--help"]) == 0
+    shown = capsys.readouterr().out
+    for option in ("--from", "--split", "--data-dir", "--seed"):
+        assert option in shown
