@@ -78,12 +78,14 @@ class Plan:
     Attributes:
         cells: every cell of the matrix, in its order.
         problems: why inputs of selected cells cannot be opened, each once.
+        unprepared: targets of selected cells that a run would prepare first.
         stores: the target and the short side (pixels) of each decoded-image store that the
             cells need, by settings digest.
     """
 
     cells: tuple[PlannedCell, ...]
     problems: tuple[RsbenchError, ...]
+    unprepared: tuple[str, ...]
     stores: dict[str, tuple[Target, int]]
 
     def check(self) -> None:
@@ -167,7 +169,7 @@ def plan_cells(
         if each.selected and each.run
     }
     in_order = tuple(planned[digest] for digest in map(settings_digest, cells))
-    return Plan(in_order, tuple(inputs.problems), stores)
+    return Plan(in_order, tuple(inputs.problems), tuple(inputs.unprepared), stores)
 
 
 def settings_digest(cell: Cell) -> str:
@@ -226,6 +228,7 @@ class _Inputs:
         self._targets: dict[str, Target | None] = {}
         self._backbones: dict[str, Backbone | None] = {}
         self.problems: list[RsbenchError] = []
+        self.unprepared: list[str] = []
 
     def run_of(self, cell: Cell, wanted: bool) -> CellRun | None:
         target = self._target(cell.target, wanted)
@@ -256,7 +259,7 @@ class _Inputs:
             )
         return self._backbones[_key(choice)]
 
-    def _attempt(self, opening: Callable[[], Input], wanted: bool) -> Input | None:
+    def _attempt(self, opening: Callable[[], Input | None], wanted: bool) -> Input | None:
         try:
             return opening()
         except RsbenchError as error:
@@ -264,14 +267,17 @@ class _Inputs:
                 self.problems.append(error)
             return None
 
-    def _open_target(self, choice: PluginChoice, wanted: bool) -> Target:
+    def _open_target(self, choice: PluginChoice, wanted: bool) -> Target | None:
         kind = registry.target_class(choice.kind)
         options = checked_options(kind.Options, choice)
         try:
             return kind.open(choice.name, options, self._folders)
         except NotPreparedError:
-            if self._activity is None or not (wanted and kind.prepares_itself):
+            if not (wanted and kind.prepares_itself):
                 raise
+        if self._activity is None:
+            self.unprepared.append(choice.name)
+            return None
         with self._activity(f"preparing {choice.name}") as progress:
             kind.prepare(options, self._folders, progress=progress)
         return kind.open(choice.name, options, self._folders)

@@ -101,7 +101,10 @@ class TestInputs:
 
     def test_prepares_only_what_is_selected_and_allowed(self, folders: Folders) -> None:
         cells = [make_cell("made", kind="preparing"), make_cell()]
-        assert plan_cells(cells, folders, prepare=False).problems
+        plan = plan_cells(cells, folders, prepare=False)
+        plan.check()
+        assert plan.unprepared == ("things_made",)
+        assert [run.cell for run in plan.runs()] == [make_cell()]
         assert not (folders.data / "made").exists()
         plan_cells(cells, folders, selected=[make_cell()]).check()
         assert not (folders.data / "made").exists()

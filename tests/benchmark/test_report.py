@@ -96,7 +96,7 @@ def fill(folder: RunFolder, tmp_path: Path) -> Callable[..., None]:
             rsbench="0",
             created="then",
             updated="now",
-            cells=Plan(planned, (), {}).listed(),
+            cells=Plan(planned, (), (), {}).listed(),
         )
         (tmp_path / "little.yaml").write_text("name: little\n")
         with folder.locked("little"):

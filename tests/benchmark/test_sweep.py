@@ -302,7 +302,7 @@ class TestInterruption:
         os.kill(process.pid, signal.SIGKILL)
         process.wait(timeout=20)
         process.stdout.close()
-        wait_until(lambda: not group_is_alive(process.pid), seconds=10)
+        wait_until(lambda: not group_is_alive(process.pid))
         assert world.leftovers()
         self.finish(world)
 

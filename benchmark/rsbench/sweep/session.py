@@ -69,6 +69,8 @@ class Session:
         for each, state in zip(shown, states, strict=True):
             identifier = each.run.id if each.run else "-" * 16
             self._print(f"{identifier}  {_STATES[state]:<17}  {each.cell.label}")
+        for name in plan.unprepared:
+            self._print(f"not ready: {name} (the run prepares it by itself)")
         for problem in plan.problems:
             self._print(f"not ready: {problem}")
         counts = ", ".join(
