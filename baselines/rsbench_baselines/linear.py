@@ -24,8 +24,8 @@ class Linear(Method):
     def attach(
         self,
         network: nn.Module,
-        sites: Sequence[Site],  # noqa: ARG002  (part of the contract)
-        context: AttachContext,  # noqa: ARG002
+        sites: Sequence[Site],
+        context: AttachContext,
     ) -> Attachment:
         """Attach nothing."""
         from rsbench.insertion import Attachment

@@ -33,9 +33,7 @@ class RsbenchError(Exception):
         return "\n".join(lines)
 
 
-def _rebuild(
-    cls: type[RsbenchError], what: str, where: str | None, remedy: str
-) -> RsbenchError:
+def _rebuild(cls: type[RsbenchError], what: str, where: str | None, remedy: str) -> RsbenchError:
     return cls(what, where=where, remedy=remedy)
 
 

@@ -191,9 +191,7 @@ class Target(ABC):
                 f"and {len(samples.labels)} labels",
                 where=where,
             )
-        outside = np.flatnonzero(
-            (samples.labels < 0) | (samples.labels >= self.number_of_classes)
-        )
+        outside = np.flatnonzero((samples.labels < 0) | (samples.labels >= self.number_of_classes))
         if outside.size:
             first = int(outside[0])
             raise TargetError(

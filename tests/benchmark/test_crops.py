@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torchvision.transforms import RandomResizedCrop, v2
 from tiny import Images, long_tailed_labels
+from torchvision.transforms import RandomResizedCrop, v2
 
 from rsbench.crops import Boxes, centre_boxes, cut, random_boxes, resize
 from rsbench.settings import Augmentation

@@ -147,7 +147,8 @@ def test_seeds_give_different_numbers(finished: Path) -> None:
 
 def test_a_changed_setting_or_image_is_a_new_cell(world: Path, tmp_path: Path) -> None:
     from rsbench.folders import Folders
-    from rsbench.matrix import expand, load_matrix
+    from rsbench.matrix.expand import expand
+    from rsbench.matrix.load import load_matrix
     from rsbench.plan import plan_cells
 
     def ids(file: Path) -> list[str]:

@@ -24,7 +24,7 @@ def test_against_scikit_learn() -> None:
 
 def test_groups_are_means_of_class_accuracies() -> None:
     metrics = compute_metrics(LABELS, PREDICTIONS, GROUPS, 5)
-    accuracy = [(PREDICTIONS[LABELS == c] == c).mean() for c in range(5)]
+    accuracy = [(PREDICTIONS[c == LABELS] == c).mean() for c in range(5)]
     assert metrics.head == pytest.approx(np.mean(accuracy[:2]))
     assert metrics.medium == pytest.approx(np.mean(accuracy[2:4]))
     assert metrics.tail == pytest.approx(accuracy[4])

@@ -20,7 +20,7 @@ class DemoViT(Checkpoint):
     description: ClassVar[str] = "tiny ViT (48 px, 1.2 M) with shipped demo weights"
 
     @classmethod
-    def open(cls, name: str, options: Any, folders: Folders) -> DemoViT:  # noqa: ARG003
+    def open(cls, name: str, options: Any, folders: Folders) -> DemoViT:
         """Open the shipped weights."""
         arguments = {k: v for k, v in ARCHITECTURE.items() if k not in ("img_size", "num_classes")}
         fixed = CheckpointOptions(
