@@ -186,7 +186,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "sizes noise": lambda folder: (folder / "sizes.npy").write_bytes(b"noise"),
     "meta cut": lambda folder: os.truncate(folder / "store.json", 20),
     "meta other": lambda folder: (folder / "store.json").write_text("[]"),
-    "all gone": lambda folder: [file.unlink() for file in folder.iterdir()],
+    "meta gone": lambda folder: (folder / "store.json").unlink(),
 }
 
 
