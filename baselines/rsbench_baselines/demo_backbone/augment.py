@@ -32,22 +32,59 @@ class AugmentConfig:
     erase: float = 0.3
 
 
-def augment(
-    images: Tensor, size: int, generator: torch.Generator, config: AugmentConfig | None = None
-) -> Tensor:
-    """Return one random view of each image.
+def draw_crops(count: int, generator: torch.Generator, config: AugmentConfig) -> Tensor:
+    """Draw the geometry of random views: place, size, stretch, turn and mirroring.
 
     Args:
-        images: RGB images, shape (B, 3, H, W), normalised to [-1, 1].
-        size: Height and width of the views, pixels.
+        count: Number of views B.
         generator: Source of all randomness.
-        config: Strengths; the defaults of `AugmentConfig` if absent.
+        config: Strengths.
 
     Returns:
-        Views, shape (B, 3, size, size), in [-1, 1].
+        Affine matrices from view to image coordinates, shape (B, 2, 3), for `crop`.
     """
-    config = config or AugmentConfig()
-    views = _crop(images, size, generator, config)
+    area = _uniform(count, config.least_area, 1.1, generator)
+    stretch = torch.exp(_uniform(count, -0.25, 0.25, generator))
+    turn = _uniform(count, -0.44, 0.44, generator)
+    free = _chosen(count, config.free_rotation, generator)
+    turn = torch.where(free, _uniform(count, -torch.pi, torch.pi, generator), turn)
+    flip = 1.0 - 2.0 * _chosen(count, 0.5, generator).float()
+    wide, high = area.sqrt() * stretch, area.sqrt() / stretch
+    room_x, room_y = (1.0 - wide).clamp(min=0.0), (1.0 - high).clamp(min=0.0)
+    shift_x = _uniform(count, -1.0, 1.0, generator) * room_x
+    shift_y = _uniform(count, -1.0, 1.0, generator) * room_y
+    cos, sin = turn.cos(), turn.sin()
+    first = torch.stack([flip * wide * cos, -high * sin, shift_x], dim=1)
+    second = torch.stack([flip * wide * sin, high * cos, shift_y], dim=1)
+    return torch.stack([first, second], dim=1)
+
+
+def crop(maps: Tensor, matrices: Tensor, size: int) -> Tensor:
+    """Sample views of images, or of maps of features, bilinearly.
+
+    Args:
+        maps: Images or feature maps, shape (B, C, H, W).
+        matrices: Geometry from `draw_crops`, shape (B, 2, 3).
+        size: Height and width of the views.
+
+    Returns:
+        Views, shape (B, C, size, size).
+    """
+    grid = functional.affine_grid(matrices, [*maps.shape[:2], size, size], align_corners=False)
+    return functional.grid_sample(maps, grid, padding_mode="reflection", align_corners=False)
+
+
+def distort(views: Tensor, generator: torch.Generator, config: AugmentConfig) -> Tensor:
+    """Change colours, blur, add noise and erase rectangles.
+
+    Args:
+        views: RGB views, shape (B, 3, H, W), normalised to [-1, 1].
+        generator: Source of all randomness.
+        config: Strengths.
+
+    Returns:
+        Distorted views, same shape, in [-1, 1].
+    """
     views = _recolour(views, generator, config)
     views = _blur(views, generator, config.blur)
     views = _add_noise(views, generator, config.noise)
@@ -75,27 +112,6 @@ def _uniform(count: int, low: float, high: float, generator: torch.Generator) ->
 
 def _chosen(count: int, share: float, generator: torch.Generator) -> Tensor:
     return torch.rand(count, generator=generator) < share
-
-
-def _crop(images: Tensor, size: int, generator: torch.Generator, config: AugmentConfig) -> Tensor:
-    """Crop, turn, flip and resize in one bilinear sampling."""
-    count = images.shape[0]
-    area = _uniform(count, config.least_area, 1.1, generator)
-    stretch = torch.exp(_uniform(count, -0.25, 0.25, generator))
-    turn = _uniform(count, -0.44, 0.44, generator)
-    free = _chosen(count, config.free_rotation, generator)
-    turn = torch.where(free, _uniform(count, -torch.pi, torch.pi, generator), turn)
-    flip = 1.0 - 2.0 * _chosen(count, 0.5, generator).float()
-    wide, high = area.sqrt() * stretch, area.sqrt() / stretch
-    cos, sin = turn.cos(), turn.sin()
-    room_x, room_y = (1.0 - wide).clamp(min=0.0), (1.0 - high).clamp(min=0.0)
-    shift_x = _uniform(count, -1.0, 1.0, generator) * room_x
-    shift_y = _uniform(count, -1.0, 1.0, generator) * room_y
-    first = torch.stack([flip * wide * cos, -high * sin, shift_x], dim=1)
-    second = torch.stack([flip * wide * sin, high * cos, shift_y], dim=1)
-    matrix = torch.stack([first, second], dim=1)
-    grid = functional.affine_grid(matrix, [count, 3, size, size], align_corners=False)
-    return functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
 
 
 def _recolour(views: Tensor, generator: torch.Generator, config: AugmentConfig) -> Tensor:

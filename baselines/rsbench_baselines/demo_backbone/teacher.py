@@ -7,30 +7,36 @@ pretraining script takes them as a file.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-FEATURES = 384
-"""Size of a teacher feature."""
+if TYPE_CHECKING:
+    from timm.models.vision_transformer import VisionTransformer
 
-_SIDE = 98  # 7 x 7 patches of 14 pixels
+WIDTH = 384
+"""Size of a teacher token."""
+
+GRID = 6
+"""Patches of the teacher along a side: as many as the student has, so that tokens pair up."""
+
+_SIDE = GRID * 14
 _MEAN = (0.485, 0.456, 0.406)
 _STD = (0.229, 0.224, 0.225)
 
 
-def load_teacher(path: Path) -> nn.Module:
-    """Load the teacher for inputs of 98 x 98 pixels.
+def load_teacher(path: Path) -> VisionTransformer:
+    """Load the teacher for inputs of 84 x 84 pixels.
 
     Args:
         path: Safetensors file with the keys of timm's `vit_small_patch14_dinov2`.
 
     Returns:
-        The frozen teacher in evaluation mode; it maps normalised images, shape (B, 3, 98, 98), to
-        class tokens, shape (B, 384).
+        The frozen teacher in evaluation mode.
 
     Raises:
         FileNotFoundError: If the file is absent.
@@ -44,29 +50,29 @@ def load_teacher(path: Path) -> nn.Module:
     import timm
     from safetensors.torch import load_file
 
-    teacher: nn.Module = timm.create_model(
+    teacher: VisionTransformer = timm.create_model(
         "vit_small_patch14_dinov2", pretrained=False, img_size=_SIDE, num_classes=0
     )
     weights = {key: value.float() for key, value in load_file(path).items()}
-    weights["pos_embed"] = _resize_positions(weights["pos_embed"], _SIDE // 14)
+    weights["pos_embed"] = _resize_positions(weights["pos_embed"])
     teacher.load_state_dict(weights)
     return teacher.eval().requires_grad_(False)
 
 
-def _resize_positions(table: Tensor, cells: int) -> Tensor:
-    """Resize a position table to another grid: bicubic, not antialiased, as DINOv2 does."""
+def _resize_positions(table: Tensor) -> Tensor:
+    """Resize a position table to the grid: bicubic, not antialiased, as DINOv2 does."""
     prefix, grid = table[:, :1], table[:, 1:]
     old = round(grid.shape[1] ** 0.5)
     grid = grid.reshape(1, old, old, -1).permute(0, 3, 1, 2)
-    grid = functional.interpolate(grid, size=(cells, cells), mode="bicubic", align_corners=False)
+    grid = functional.interpolate(grid, size=(GRID, GRID), mode="bicubic", align_corners=False)
     return torch.cat([prefix, grid.flatten(2).transpose(1, 2)], dim=1)
 
 
 @torch.inference_mode()
-def teacher_features(
-    teacher: nn.Module, pictures: NDArray[np.uint8], batch_size: int = 64
+def teacher_tokens(
+    teacher: VisionTransformer, pictures: NDArray[np.uint8], batch_size: int = 50
 ) -> Tensor:
-    """Compute the class tokens of pictures.
+    """Compute the tokens of pictures after the final norm.
 
     Args:
         teacher: Network from `load_teacher`.
@@ -74,15 +80,15 @@ def teacher_features(
         batch_size: Pictures a forward pass.
 
     Returns:
-        Class tokens after the final norm, shape (N, 384), half precision.
+        Class token, then the patch tokens row by row, shape (N, 37, 384), half precision.
     """
     mean, std = torch.tensor(_MEAN)[:, None, None], torch.tensor(_STD)[:, None, None]
-    features = []
+    tokens = []
     for start in range(0, len(pictures), batch_size):
         images = torch.from_numpy(pictures[start : start + batch_size]).permute(0, 3, 1, 2) / 255.0
         images = functional.interpolate(
             images, size=(_SIDE, _SIDE), mode="bicubic", antialias=True, align_corners=False
         )
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            features.append(teacher((images - mean) / std).half())
-    return torch.cat(features)
+            tokens.append(teacher.forward_features((images - mean) / std).half())
+    return torch.cat(tokens)
