@@ -104,3 +104,5 @@ def _display(kind: str) -> Iterator[Progress]:
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bar:
         task = bar.add_task(f"Preparing {kind}", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+        if bar.tasks[0].total is None:  # there was nothing to do
+            bar.remove_task(task)
