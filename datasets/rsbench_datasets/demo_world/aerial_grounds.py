@@ -40,11 +40,17 @@ def _lines(rng: Rng, surface: Colour) -> Colour:
     return mix(surface, (238, 238, 230), rng.uniform(0.45, 1.0))
 
 
+def _court_colours(rng: Rng, usual: tuple[Colour, ...]) -> tuple[Colour, Colour]:
+    """Choose the colours around and inside the lines, mostly the usual ones of the sport."""
+    outer = pick(rng, usual if rng.random() < 0.7 else HARD_COURT)
+    if rng.random() < 0.4:
+        return outer, scale_colour(outer, rng.uniform(0.85, 1.15))
+    return outer, pick(rng, usual if rng.random() < 0.7 else HARD_COURT)
+
+
 def draw_tennis_court(pen: Pen, rng: Rng, length: float, width: float) -> None:
     """Draw a tennis court with its run-off."""
-    outer, inner = pick(rng, HARD_COURT + GRASS[:1]), pick(rng, HARD_COURT)
-    if rng.random() < 0.4:
-        inner = scale_colour(outer, rng.uniform(0.85, 1.15))
+    outer, inner = _court_colours(rng, HARD_COURT[:3])
     a, b = length / 2, width / 2
     pen.rectangle(-a, -b, a, b, outer)
     a, b = a * rng.uniform(0.68, 0.84), b * rng.uniform(0.62, 0.84)
@@ -61,9 +67,7 @@ def draw_tennis_court(pen: Pen, rng: Rng, length: float, width: float) -> None:
 
 def draw_basketball_court(pen: Pen, rng: Rng, length: float, width: float) -> None:
     """Draw a basketball court with keys, three-point arcs and a centre circle."""
-    outer, inner = pick(rng, HARD_COURT), pick(rng, HARD_COURT)
-    if rng.random() < 0.4:
-        inner = scale_colour(outer, rng.uniform(0.85, 1.15))
+    outer, inner = _court_colours(rng, HARD_COURT[2:])
     a, b = length / 2, width / 2
     pen.rectangle(-a, -b, a, b, outer)
     a, b = a * rng.uniform(0.84, 0.96), b * rng.uniform(0.82, 0.94)
@@ -102,7 +106,7 @@ def _pitch(pen: Pen, rng: Rng, a: float, b: float, surface: Colour, line: float)
 
 def draw_soccer_ball_field(pen: Pen, rng: Rng, length: float, width: float) -> None:
     """Draw a football pitch on grass, bare earth or, for small ones, a hard court."""
-    surface = pick(rng, GRASS, 16) if rng.random() < 0.8 else pick(rng, CLAY + HARD_COURT[:2])
+    surface = pick(rng, GRASS, 16) if rng.random() < 0.88 else pick(rng, CLAY + HARD_COURT[:2])
     a, b = length / 2, width / 2
     pen.rectangle(-a, -b, a, b, scale_colour(surface, rng.uniform(0.86, 1.08)))
     _pitch(pen, rng, a * 0.96, b * 0.96, surface, max(0.012 * length, 0.75))

@@ -44,7 +44,7 @@ KINDS: Mapping[str, ObjectKind] = MappingProxyType(
             grounds.draw_baseball_diamond, (44, 96), (0.84, 1.1), ("grass", "park", "soil")
         ),
         "basketball-court": ObjectKind(
-            grounds.draw_basketball_court, (36, 84), (0.5, 0.62), _SPORT
+            grounds.draw_basketball_court, (42, 88), (0.5, 0.62), _SPORT
         ),
         "bridge": ObjectKind(structures.draw_bridge, (36, 100), (0.14, 0.34), (), height=0.06),
         "ground-track-field": ObjectKind(
@@ -53,7 +53,7 @@ KINDS: Mapping[str, ObjectKind] = MappingProxyType(
         "harbor": ObjectKind(structures.draw_harbor, (46, 100), (0.4, 0.75), (), height=0.02),
         "helicopter": ObjectKind(
             vehicles.draw_helicopter,
-            (28, 72),
+            (36, 76),
             (0.62, 0.84),
             ("apron", "pavement", "grass"),
             height=0.1,
@@ -61,7 +61,7 @@ KINDS: Mapping[str, ObjectKind] = MappingProxyType(
         ),
         "large-vehicle": ObjectKind(
             vehicles.draw_large_vehicle,
-            (32, 72),
+            (38, 78),
             (0.2, 0.34),
             ("street", "yard", "parking", "pavement"),
             height=0.09,
@@ -70,7 +70,7 @@ KINDS: Mapping[str, ObjectKind] = MappingProxyType(
         ),
         "plane": ObjectKind(
             vehicles.draw_plane,
-            (32, 96),
+            (40, 98),
             (0.78, 1.12),
             ("apron", "pavement", "grass"),
             height=0.07,
@@ -79,11 +79,11 @@ KINDS: Mapping[str, ObjectKind] = MappingProxyType(
         ),
         "roundabout": ObjectKind(structures.draw_roundabout, (36, 92), (1.0, 1.0), (), round=True),
         "ship": ObjectKind(
-            vehicles.draw_ship, (28, 100), (0.2, 0.38), (), height=0.05, cluster=3, aligned=0.4
+            vehicles.draw_ship, (34, 100), (0.2, 0.38), (), height=0.05, cluster=3, aligned=0.4
         ),
         "small-vehicle": ObjectKind(
             vehicles.draw_small_vehicle,
-            (24, 42),
+            (26, 42),
             (0.42, 0.54),
             ("street", "parking", "pavement", "houses"),
             height=0.1,
@@ -95,7 +95,7 @@ KINDS: Mapping[str, ObjectKind] = MappingProxyType(
         ),
         "storage-tank": ObjectKind(
             structures.draw_storage_tank,
-            (24, 76),
+            (30, 80),
             (1.0, 1.0),
             ("yard", "pavement", "soil"),
             height=0.18,
@@ -104,13 +104,13 @@ KINDS: Mapping[str, ObjectKind] = MappingProxyType(
         ),
         "swimming-pool": ObjectKind(
             structures.draw_swimming_pool,
-            (24, 66),
+            (30, 70),
             (0.5, 0.85),
             ("houses", "park", "pavement"),
             cluster=2,
         ),
         "tennis-court": ObjectKind(
-            grounds.draw_tennis_court, (36, 84), (0.46, 0.6), _SPORT, cluster=2
+            grounds.draw_tennis_court, (42, 88), (0.46, 0.6), _SPORT, cluster=2
         ),
     }
 )

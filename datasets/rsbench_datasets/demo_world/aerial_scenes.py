@@ -20,9 +20,9 @@ Rng = np.random.Generator
 
 MAX_LAYOUTS = 60
 """Layouts tried for a scene before giving up."""
-TREE_CHANCE = 0.13
+TREE_CHANCE = 0.09
 """Chance that a tree hangs over an object."""
-CLOUD_CHANCE = 0.16
+CLOUD_CHANCE = 0.12
 """Chance that a scene has clouds."""
 
 
@@ -126,8 +126,8 @@ def _weathered(rng: Rng, weather: FloatArray, stamp: Stamp, placed: Placed) -> S
     row = int(np.clip(placed.y - height / 2, 0, SCENE_SIZE - height))
     column = int(np.clip(placed.x - width / 2, 0, SCENE_SIZE - width))
     stamp = stamp.textured(weather[row:, column:], float(rng.uniform(0.02, 0.1)))
-    if rng.random() < 0.25:
-        return stamp.faded(float(rng.uniform(0.6, 0.95)))
+    if rng.random() < 0.15:
+        return stamp.faded(float(rng.uniform(0.65, 0.95)))
     return stamp
 
 

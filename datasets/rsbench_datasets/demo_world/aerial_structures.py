@@ -33,7 +33,7 @@ WOOD: tuple[Colour, ...] = ((142, 118, 92), (176, 160, 136), (120, 108, 98))
 def draw_storage_tank(pen: Pen, rng: Rng, length: float, width: float) -> None:
     """Draw a tank with a fixed, domed or floating roof."""
     radius = min(length, width) / 2
-    steel = pick(rng, STEEL)
+    steel = pick(rng, STEEL[:3] if rng.random() < 0.65 else STEEL)
     pen.ellipse(0, 0, radius, radius, scale_colour(steel, 0.72))
     pen.ellipse(0, 0, radius * 0.95, radius * 0.95, steel)
     style = rng.random()
@@ -71,7 +71,7 @@ def draw_storage_tank(pen: Pen, rng: Rng, length: float, width: float) -> None:
 def draw_swimming_pool(pen: Pen, rng: Rng, length: float, width: float) -> None:
     """Draw a rectangular, kidney-shaped, angled or round pool with its paving."""
     a, b = length / 2, width / 2
-    paving, water = pick(rng, PAVING), pick(rng, POOL, 14)
+    paving, water = pick(rng, PAVING), pick(rng, POOL[:3] if rng.random() < 0.6 else POOL, 14)
     rim = max(rng.uniform(0.06, 0.2) * width, 1.2)
     style = rng.random()
     for inset, colour in ((0.0, paving), (rim, water), (rim * 1.6, scale_colour(water, 1.08))):

@@ -171,6 +171,8 @@ def draw_helicopter(pen: Pen, rng: Rng, length: float, width: float) -> None:
     body = pick(rng, AIRCRAFT + PAINT[4:], 16)
     hub = half - disc
     cabin = rng.uniform(0.17, 0.24) * length
+    if rng.random() < 0.5:
+        pen.ellipse(hub, 0, disc, disc, (150, 152, 154), float(rng.uniform(0.15, 0.35)))
     pen.polygon(
         mirrored([(hub - cabin * 0.4, 0.055 * length), (-half + 0.03 * length, 0.018 * length)]),
         scale_colour(body, 0.9),

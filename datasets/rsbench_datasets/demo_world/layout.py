@@ -136,7 +136,8 @@ def build_layout(rng: np.random.Generator, plan: ScenePlan) -> Layout:
     Raises:
         SceneFullError: if these places could not be found.
     """
-    angle = float(rng.uniform(0, 2 * np.pi))
+    # Most towns are laid out along the compass, and most pictures have north at the top.
+    angle = float(rng.integers(4)) * np.pi / 2 + float(rng.normal(0, 0.25))
     band = _draw_band(rng, plan.theme)
     bridges = _places_along(rng, band, angle, plan.counts.get("bridge", 0), margin=66.0)
     harbors = _places_along(rng, band, angle, plan.counts.get("harbor", 0), margin=62.0)

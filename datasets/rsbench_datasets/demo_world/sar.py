@@ -56,7 +56,7 @@ def render_chip(rng: Rng, label: str) -> npt.NDArray[np.uint8]:
             echo, int(rng.integers(14, 30)), axis=0
         )
     intensity = _surroundings(rng, pose, ship) + echo
-    looks = float(rng.choice([1.0, 2.0, 3.0, 4.0], p=[0.2, 0.3, 0.3, 0.2]))
+    looks = float(rng.choice([1.0, 2.0, 4.0, 6.0], p=[0.15, 0.3, 0.35, 0.2]))
     speckle = rng.gamma(looks, 1 / looks, intensity.shape)
     grey: FloatArray = float(rng.uniform(5, 15)) * np.sqrt(intensity * speckle)
     if rng.random() < 0.3:
@@ -84,7 +84,7 @@ def _ship_echo(rng: Rng, ship: Ship, pose: Pose) -> FloatArray:
     for part in ship.scatterers:
         if rng.random() < 0.1:
             continue
-        amplitude = part.amplitude * float(rng.lognormal(0, 0.35))
+        amplitude = part.amplitude * float(rng.lognormal(0, 0.25))
         echo += np.float32(amplitude**2) * _lobe(part, u, v)
     return np.asarray(echo, dtype=np.float32)
 

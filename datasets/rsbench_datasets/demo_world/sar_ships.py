@@ -40,12 +40,12 @@ class Ship:
 
 def cargo_ship(rng: Rng) -> Ship:
     """Rows of hatches before a bridge at the stern, and often cranes between them."""
-    length = float(rng.uniform(30, 50))
-    beam = length * float(rng.uniform(0.14, 0.2))
-    rows = int(rng.integers(4, 8))
+    length = float(rng.uniform(32, 52))
+    beam = length * float(rng.uniform(0.16, 0.22))
+    rows = int(rng.integers(3, 6))
     places = np.linspace(-0.22, 0.4, rows) * length
-    strength = float(rng.uniform(9, 18))
-    parts = [_across(float(u), 0.7 * beam, strength) for u in places]
+    strength = float(rng.uniform(13, 22))
+    parts = [_across(float(u), 0.85 * beam, strength) for u in places]
     if rng.random() < 0.5:
         cranes = (places[:-1] + places[1:]) / 2
         parts += [
@@ -57,9 +57,9 @@ def cargo_ship(rng: Rng) -> Ship:
 
 def tanker(rng: Rng) -> Ship:
     """A pipe along the middle, a manifold across it, a bridge at the stern, a dark deck."""
-    length = float(rng.uniform(32, 54))
+    length = float(rng.uniform(36, 56))
     beam = length * float(rng.uniform(0.15, 0.2))
-    pipe = float(rng.uniform(8, 15))
+    pipe = float(rng.uniform(10, 17))
     middle = float(rng.uniform(-0.04, 0.08)) * length
     parts = [
         Scatterer(0.06 * length, 0.0, pipe, length=0.68 * length),
@@ -72,8 +72,8 @@ def tanker(rng: Rng) -> Ship:
 
 def dredger(rng: Rng) -> Ship:
     """A wide hull with frames amidships, the rim of the hopper and a boom over the side."""
-    length = float(rng.uniform(25, 42))
-    beam = length * float(rng.uniform(0.22, 0.31))
+    length = float(rng.uniform(28, 44))
+    beam = length * float(rng.uniform(0.26, 0.34))
     start, end = -0.16 * length, 0.28 * length
     rim = float(rng.uniform(8, 14))
     middle, reach = (start + end) / 2, end - start
@@ -93,7 +93,7 @@ def dredger(rng: Rng) -> Ship:
 
 def fishing_boat(rng: Rng) -> Ship:
     """A short hull under one strong mast, and a weaker gallows at the stern."""
-    length = float(rng.uniform(12, 25))
+    length = float(rng.uniform(11, 22))
     beam = length * float(rng.uniform(0.24, 0.34))
     mast = float(rng.uniform(-0.05, 0.25)) * length
     strong = float(rng.uniform(34, 60))
@@ -108,7 +108,7 @@ def fishing_boat(rng: Rng) -> Ship:
 def other_ship(rng: Rng) -> Ship:
     """A ferry, tug, naval ship or barge."""
     kinds: tuple[Callable[[Rng], Ship], ...] = (_ferry, _tug, _naval_ship, _barge)
-    return kinds[int(rng.choice(4, p=[0.35, 0.2, 0.3, 0.15]))](rng)
+    return kinds[int(rng.choice(4, p=[0.45, 0.15, 0.25, 0.15]))](rng)
 
 
 def _ferry(rng: Rng) -> Ship:
@@ -117,7 +117,7 @@ def _ferry(rng: Rng) -> Ship:
     beam = length * float(rng.uniform(0.17, 0.25))
     parts = _scatter(rng, 16, 0.42 * length, 0.42 * beam, 16.0)
     parts.append(Scatterer(0.0, 0.0, 12.0, length=0.7 * length))
-    return Ship(length, beam, float(rng.uniform(7, 11)), 7.0, tuple(parts))
+    return Ship(length, beam, float(rng.uniform(8, 13)), 7.0, tuple(parts))
 
 
 def _tug(rng: Rng) -> Ship:
