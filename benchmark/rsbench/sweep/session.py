@@ -107,7 +107,7 @@ class Session:
                 display = display_for(self.console, len(waiting))
                 outcome = sweep(waiting, executor, self.folder, display)
             if outcome.interrupted:
-                return self._interrupted(found + outcome.trained, len(runs))
+                return self._interrupted(plan)
             table = write_tables(self.folder)
         print_table(table, self.console)
         self._print(f"tables: {self.folder.tables}")
@@ -148,9 +148,11 @@ class Session:
             return InProcess(setup, resources.devices[0])
         return LocalProcesses(setup, resources.devices)
 
-    def _interrupted(self, finished: int, total: int) -> int:
+    def _interrupted(self, plan: Plan) -> int:
+        """Count on disk: a worker may have finished a cell that nobody was told of any more."""
+        states = [state_of(each, self.folder) for each in plan.cells if each.selected]
         self._print(
-            f"interrupted: {finished} of {total} cells are finished; "
+            f"interrupted: {states.count('finished')} of {len(states)} cells are finished; "
             "the same command trains the rest"
         )
         return INTERRUPTED
