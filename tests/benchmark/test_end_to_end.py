@@ -169,3 +169,23 @@ def test_a_changed_setting_or_image_is_a_new_cell(world: Path, tmp_path: Path) -
     image = copy / "train_0_0.png"
     image.write_bytes((copy / "train_0_1.png").read_bytes())
     assert not set(ids(copy / "matrix.yaml")) & set(ids(world))
+
+
+def test_data_that_changes_under_a_sweep_is_not_recorded_under_the_old_id(
+    world: Path, tmp_path: Path
+) -> None:
+    from dataclasses import replace
+
+    from rsbench.errors import TargetError
+    from rsbench.folders import Folders
+    from rsbench.matrix.expand import expand
+    from rsbench.matrix.load import load_matrix
+    from rsbench.plan import plan_cells
+    from rsbench.training.run import run_cell
+
+    folders = Folders(cache=tmp_path / "cache", base=world.parent)
+    run = plan_cells(expand(load_matrix(str(world))), folders).runs()[0]
+    target = run.identity["target"] | {"content": "of yesterday"}
+    stale = replace(run, identity=run.identity | {"target": target})
+    with pytest.raises(TargetError, match="changed while the sweep was running"):
+        run_cell(stale, folders, tmp_path, device="cpu", threads=1, report=lambda message: None)

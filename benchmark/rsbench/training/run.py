@@ -15,7 +15,8 @@ from torch import Tensor
 
 from rsbench import registry
 from rsbench.batches import BatchReader
-from rsbench.cell import Cell
+from rsbench.cell import Cell, identity
+from rsbench.errors import TargetError
 from rsbench.folders import Folders
 from rsbench.head import CosineClassifier, class_means, random_directions
 from rsbench.heldout import TrainSplit, split_train
@@ -60,8 +61,10 @@ def run_cell(
     """
     started = time.perf_counter()
     torch.set_num_threads(threads)
+    torch.backends.cudnn.deterministic = True
     report({"phase": "load"})
     inputs = open_inputs(run.cell, folders)
+    check_unchanged(run, inputs)
     trainer = CellTrainer(run.cell, inputs, folders, torch.device(device), report)
     environment = describe_environment(trainer.device, trainer.precision, threads)
     try:
@@ -93,6 +96,21 @@ def run_cell(
             text for text in (inputs.target.disclaimer, inputs.backbone.info.disclaimer) if text
         ),
     )
+
+
+def check_unchanged(run: CellRun, inputs: Inputs) -> None:
+    """Refuse to record a score under an id that was made from other data or weights.
+
+    Raises:
+        TargetError: the data or the weights changed after the sweep was planned.
+    """
+    cell, info = run.cell, inputs.backbone.info
+    if identity(cell, inputs.target.content_hash, info) != run.identity:
+        raise TargetError(
+            f"the data of {cell.target.name} or the weights of {cell.backbone.name} changed "
+            "while the sweep was running",
+            remedy="start the sweep again: finished cells are kept where they still apply",
+        )
 
 
 class CellTrainer:
