@@ -108,16 +108,21 @@ class Room:
     def take(self, placed: Placed) -> None:
         """Mark the ground under an object as taken."""
         points, angles = np.array([[placed.x, placed.y]]), np.array([placed.angle])
-        row, column = self._cells(points, angles, (placed.length, placed.width))
+        # A step below the cell's size: on a slanted lattice a wider one would skip cells.
+        row, column = self._cells(points, angles, (placed.length, placed.width), CELL / 2)
         self.taken[row, column] = True
 
     def _cells(
-        self, points: FloatArray, angles: FloatArray, size: tuple[float, float]
+        self,
+        points: FloatArray,
+        angles: FloatArray,
+        size: tuple[float, float],
+        step: float = CELL,
     ) -> tuple[IntArray, IntArray]:
         """List rows and columns of the lattice cells under an object at each of n places."""
         a, b = size[0] / 2 + GAP, size[1] / 2 + GAP
-        along = np.linspace(-a, a, int(2 * a / CELL) + 2)
-        across = np.linspace(-b, b, int(2 * b / CELL) + 2)
+        along = np.linspace(-a, a, int(2 * a / step) + 2)
+        across = np.linspace(-b, b, int(2 * b / step) + 2)
         under = np.stack(np.meshgrid(along, across), axis=-1).reshape(-1, 2)
         lattice = (_turned(under, angles) + points[:, None, :]) / CELL
         cells = np.clip(lattice.astype(np.int64), 0, len(self.ground) - 1)
