@@ -47,7 +47,7 @@ def render_chip(rng: Rng, label: str) -> npt.NDArray[np.uint8]:
         The chip, shape (CHIP_SIZE, CHIP_SIZE), 8-bit amplitudes.
     """
     ship = SHIP_TYPES[label](rng)
-    middle = CHIP_SIZE / 2 + rng.uniform(-4, 4, 2)
+    middle = CHIP_SIZE / 2 + rng.uniform(-2.5, 2.5, 2)
     pose = Pose(float(middle[0]), float(middle[1]), float(rng.uniform(0, 2 * np.pi)))
     echo = _ship_echo(rng, ship, pose)
     echo = _spread(rng, echo)
@@ -59,7 +59,7 @@ def render_chip(rng: Rng, label: str) -> npt.NDArray[np.uint8]:
     looks = float(rng.choice([1.0, 2.0, 4.0, 6.0], p=[0.15, 0.3, 0.35, 0.2]))
     speckle = rng.gamma(looks, 1 / looks, intensity.shape)
     grey: FloatArray = float(rng.uniform(5, 15)) * np.sqrt(intensity * speckle)
-    if rng.random() < 0.3:
+    if rng.random() < 0.15:
         grey = _blur_line(_blur_line(grey, 0.6).T, 0.6).T
     return np.clip(np.rint(grey), 0, 255).astype(np.uint8)
 
@@ -82,7 +82,7 @@ def _ship_echo(rng: Rng, ship: Ship, pose: Pose) -> FloatArray:
     side = np.exp(-0.5 * ((v - facing * ship.beam / 2) / 0.7) ** 2) * (hull > 0.05)
     echo += np.float32(ship.side**2) * side * rng.gamma(1.0, 1.0, hull.shape)
     for part in ship.scatterers:
-        if rng.random() < 0.1:
+        if rng.random() < 0.06:
             continue
         amplitude = part.amplitude * float(rng.lognormal(0, 0.25))
         echo += np.float32(amplitude**2) * _lobe(part, u, v)
@@ -103,13 +103,13 @@ def _spread(rng: Rng, echo: FloatArray) -> FloatArray:
     lag = np.arange(CHIP_SIZE, dtype=np.float64)
     distance = lag[:, None] - lag[None, :]
     for axis in (0, 1):
-        width = rng.uniform(0.9, 1.5)
+        width = rng.uniform(0.9, 1.3)
         lobes = np.sinc(distance / width) ** 2
         # A weighted aperture lowers the side lobes; how much differs from scene to scene.
         lobes *= np.where(np.abs(distance) > width, rng.uniform(0.2, 1.2), 1.0)
-        if axis == 0 and rng.random() < 0.35:
+        if axis == 0 and rng.random() < 0.2:
             # A ship that moves during the exposure smears along azimuth.
-            lobes = lobes + np.exp(-0.5 * (distance / rng.uniform(1.0, 2.2)) ** 2)
+            lobes = lobes + np.exp(-0.5 * (distance / rng.uniform(1.0, 2.0)) ** 2)
         lobes /= lobes.sum(axis=0).max()
         echo = lobes @ echo if axis == 0 else echo @ lobes.T
     return np.asarray(echo * np.float32(1.6), dtype=np.float32)

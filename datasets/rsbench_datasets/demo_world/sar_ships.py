@@ -139,11 +139,10 @@ def _naval_ship(rng: Rng) -> Ship:
 
 
 def _barge(rng: Rng) -> Ship:
-    """A box-shaped hull without superstructure, bright at its edges."""
+    """A box-shaped hull without superstructure, bright along its sides."""
     length = float(rng.uniform(20, 40))
     beam = length * float(rng.uniform(0.22, 0.34))
-    parts = [_across(end * 0.46 * length, 0.9 * beam, 15.0) for end in (-1.0, 1.0)]
-    parts += _scatter(rng, 5, 0.4 * length, 0.4 * beam, 12.0)
+    parts = _scatter(rng, 8, 0.4 * length, 0.4 * beam, 12.0)
     return Ship(length, beam, float(rng.uniform(4, 8)), 8.0, tuple(parts))
 
 
