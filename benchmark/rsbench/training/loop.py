@@ -64,6 +64,9 @@ class Loop:
         self.step = 0
         self.images = 0
         self.seconds = 0.0
+        self._epoch_started = 0.0
+        self._last_rate = 0.0
+        self._last_loss: float | None = None
 
     def run(self) -> LoopResult:
         """Train for the recipe's epochs, or until the held-out accuracy stalls.
@@ -75,13 +78,14 @@ class Loop:
         epochs: list[EpochLog] = []
         schedule: LRScheduler | None = None
         for epoch in range(recipe.epochs):
-            started = time.perf_counter()
+            self._epoch_started = time.perf_counter()
             pool = self.strategy.before_epoch(epoch)
             if schedule is None:
                 schedule = self._schedule(len(pool))
             loss = self._epoch(epoch, pool, schedule)
             _synchronise(self.context.reader.device)
-            self.seconds += time.perf_counter() - started
+            self.seconds += time.perf_counter() - self._epoch_started
+            self._last_loss = loss
             accuracy = None if self.validate is None else self.validate()
             rate = self._last_rate
             epochs.append(
@@ -147,14 +151,21 @@ class Loop:
         return 100.0 * gained < recipe.early_stopping_gain
 
     def _progress(self, epoch: int, done: int, samples: int) -> None:
-        self.report(
-            {
-                "phase": "train",
-                "epoch": epoch + 1,
-                "epochs": self.context.recipe.epochs,
-                "fraction": (epoch + done / samples) / self.context.recipe.epochs,
-            }
-        )
+        """Report where training stands; the loss is the last epoch's mean.
+
+        The current step's loss would make the accelerator wait for the CPU at every step.
+        """
+        seconds = self.seconds + time.perf_counter() - self._epoch_started
+        message: dict[str, object] = {
+            "phase": "train",
+            "epoch": epoch + 1,
+            "epochs": self.context.recipe.epochs,
+            "fraction": (epoch + done / samples) / self.context.recipe.epochs,
+            "images_per_second": self.images / max(seconds, 1e-9),
+        }
+        if self._last_loss is not None:
+            message["loss"] = self._last_loss
+        self.report(message)
 
 
 def _synchronise(device: torch.device) -> None:
