@@ -47,9 +47,14 @@ def test_dry_run_lists_the_seeds_that_were_asked_for(
 
 
 def test_failed_cells_make_exit_code_1_and_the_report_counts_them(
-    arguments: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+    arguments: list[str],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # The real training runs here, and the stub backbone cannot build a network.
+    # The real training runs here, and the stub backbone cannot build a network: that would be
+    # found before the sweep starts, but here the cells themselves are to fail.
+    monkeypatch.setattr("rsbench.sweep.session.check_fit", lambda *_: None)
     assert main(arguments) == 1
     assert "trained 0 cells, found 0 finished, 2 failed" in capsys.readouterr().out
     assert main(["report", "little"]) == 0

@@ -12,6 +12,7 @@ from rich.console import Console
 import rsbench
 from rsbench.folders import Folders
 from rsbench.plan import Plan, build_stores, plan_cells, state_of
+from rsbench.preflight import check_fit
 from rsbench.report.tables import print_table, write_tables
 from rsbench.store import RunFolder, RunIndex
 from rsbench.sweep.devices import Resources
@@ -97,9 +98,10 @@ class Session:
             found = len(runs) - len(waiting)
             outcome = Outcome(0, 0, interrupted=False)
             if waiting:
-                build_stores(
-                    plan, [each.id for each in waiting], self.folders, Activities(self.console)
-                )
+                activity = Activities(self.console)
+                if self.runner == TRAINING:
+                    check_fit(waiting, self.folders, activity)
+                build_stores(plan, [each.id for each in waiting], self.folders, activity)
                 self._print(
                     f"{len(waiting)} cells to train, {found} found finished; {resources.describe()}"
                 )

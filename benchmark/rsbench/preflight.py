@@ -1,0 +1,86 @@
+"""Before a sweep starts: do the weights fit, and does every method find its positions?
+
+A misfit would otherwise show as one failed cell after another. What was found to fit is
+remembered in the cache, so that torch is loaded for it only once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import rsbench
+from rsbench import registry
+from rsbench.atomic import write_file
+from rsbench.errors import RsbenchError
+from rsbench.method import AttachContext
+from rsbench.plan import Activity, CellRun, checked_options, silent
+from rsbench.streams import torch_stream
+
+if TYPE_CHECKING:
+    from rsbench.backbone import Backbone
+    from rsbench.cell import Cell
+    from rsbench.folders import Folders
+
+
+def check_fit(runs: Iterable[CellRun], folders: Folders, activity: Activity = silent) -> None:
+    """Build each distinct backbone once and attach each distinct method to it.
+
+    Args:
+        runs: the cells that are about to be trained.
+        folders: where weights and the memory of this check lie.
+        activity: shows what takes a while.
+
+    Raises:
+        CheckpointError: a weights file is damaged or does not fit its architecture.
+        PositionError: a method asks for a position or block that the backbone does not have.
+    """
+    for cells in _by_backbone(runs):
+        mark = folders.cache / "fits" / _digest(cells)
+        if mark.exists():
+            continue
+        with activity(f"checking that {cells[0].cell.backbone.name} fits its weights"):
+            _attach_all([run.cell for run in cells], folders)
+        try:
+            write_file(mark, b"")
+        except OSError as error:
+            raise RsbenchError(
+                f"the cache cannot be written: {error}",
+                where=folders.cache,
+                remedy="name another folder with --cache-dir or RSBENCH_CACHE",
+            ) from error
+
+
+def _by_backbone(runs: Iterable[CellRun]) -> list[list[CellRun]]:
+    """One cell per backbone and method, grouped by backbone."""
+    groups: dict[str, dict[str, CellRun]] = {}
+    for run in runs:
+        methods = groups.setdefault(run.cell.backbone.model_dump_json(), {})
+        methods.setdefault(run.cell.method.model_dump_json(), run)
+    return [list(methods.values()) for methods in groups.values()]
+
+
+def _digest(runs: list[CellRun]) -> str:
+    fields = [[run.identity["backbone"], run.identity["method"]] for run in runs]
+    text = json.dumps([rsbench.__version__, version("torch"), fields], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _attach_all(cells: list[Cell], folders: Folders) -> None:
+    backbone = _open(cells[0], folders)
+    network = backbone.build()
+    sites = backbone.sites(network)
+    for cell in cells:
+        kind = registry.method_class(cell.method.kind)
+        method = kind(checked_options(kind.Options, cell.method))
+        depth = 1 + max((site.block for site in sites), default=0)
+        context = AttachContext(number_of_classes=2, depth=depth, generator=torch_stream(0, "fit"))
+        method.attach(network, sites, context).detach()
+
+
+def _open(cell: Cell, folders: Folders) -> Backbone:
+    kind = registry.backbone_class(cell.backbone.kind)
+    return kind.open(cell.backbone.name, checked_options(kind.Options, cell.backbone), folders)

@@ -1,0 +1,43 @@
+"""Misfits end a run before any cell is trained, with exit code 2."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from world import matrix, write_world
+
+from rsbench.cli import main
+
+
+def run(world: Path, changed: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> str:
+    file = world / "changed.yaml"
+    file.write_text(yaml.safe_dump(changed))
+    out = world / "out"
+    assert main(["run", "--matrix", str(file), "--out", str(out), "--workers", "0"]) == 2
+    assert not list(out.glob("cells/*/record.json"))
+    return capsys.readouterr().err
+
+
+def test_weights_that_do_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_world(tmp_path)
+    changed: dict[str, Any] = matrix()
+    changed["backbones"][0]["arguments"] = changed["backbones"][0]["arguments"] | {"depth": 3}
+    message = run(tmp_path, changed, capsys)
+    assert "weights.safetensors" in message
+    assert "blocks.2" in message
+    assert "ignore_keys" in message
+
+
+def test_a_block_that_the_backbone_does_not_have(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_world(tmp_path)
+    changed: dict[str, Any] = matrix()
+    changed["methods"] = [{"name": "deep", "kind": "lora", "blocks": "9-11"}]
+    del changed["metapeft"]
+    message = run(tmp_path, changed, capsys)
+    assert "there is no block 9" in message
+    assert "blocks 0 to 1" in message
