@@ -23,12 +23,12 @@ class AugmentConfig:
         erase: Share of views with a rectangle erased.
     """
 
-    least_area: float = 0.35
-    free_rotation: float = 0.3
-    colour: float = 0.5
+    least_area: float = 0.5
+    free_rotation: float = 0.5
+    colour: float = 0.4
     grey: float = 0.25
     blur: float = 0.25
-    noise: float = 0.2
+    noise: float = 0.15
     erase: float = 0.3
 
 

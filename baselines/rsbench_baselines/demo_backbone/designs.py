@@ -117,7 +117,9 @@ def _part(
         outline=outlines[rng.integers(len(outlines))],
         centre=centre,
         radii=radii,
-        fill="plain" if "plain" in fills and rng.random() < 0.3 else fills[rng.integers(len(fills))],
+        fill="plain"
+        if "plain" in fills and rng.random() < 0.3
+        else fills[rng.integers(len(fills))],
         colours=(first, (first + int(rng.integers(1, 4))) % 4),
         lobes=int(rng.integers(3, 11)),
         **values,  # type: ignore[arg-type]

@@ -35,7 +35,7 @@ ARCHITECTURE: dict[str, Any] = {
 """Arguments of timm's `VisionTransformer`; LayerNorm eps is 1e-6, timm's own default."""
 
 
-def build_network(**changes: Any) -> VisionTransformer:  # noqa: ANN401
+def build_network(**changes: Any) -> VisionTransformer:
     """Build the network with random weights.
 
     Args:
@@ -70,7 +70,7 @@ def load_network(path: Path = WEIGHTS) -> VisionTransformer:
     if not path.is_file():
         raise FileNotFoundError(
             f"no demo weights at {path}: make them with "
-            f"python -m rsbench_baselines.demo_backbone.pretrain --out {path}"
+            f"python -m rsbench_baselines.demo_backbone.pretrain --out {path} --teacher FILE"
         )
     from safetensors.torch import load_file
 
@@ -86,11 +86,14 @@ def save_weights(network: VisionTransformer, path: Path) -> None:
         network: Network from `build_network`.
         path: File to write; its folder is made. The file appears whole or not at all.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
+    weights = {
+        key: value.detach().half().contiguous()
+        for key, value in network.state_dict().items()
+        if not key.startswith("head.")
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
-    weights = {key: value.detach().half().contiguous() for key, value in
-               network.state_dict().items() if not key.startswith("head.")}  # fmt: skip
     partial_path = path.with_suffix(".partial")
-    save_file(weights, partial_path)
+    partial_path.write_bytes(save(weights))
     partial_path.replace(path)

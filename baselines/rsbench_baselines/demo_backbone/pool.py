@@ -78,7 +78,7 @@ def make_pool(
         count: Images N.
         tokens: Maps pictures to teacher tokens, shape (N, 37, 384); None for no teacher.
         components: Principal components kept of a patch token.
-        cache: Folder that keeps the tokens between runs, for one world and one teacher.
+        cache: Folder that keeps the tokens between runs; use one folder a teacher.
 
     Returns:
         The pool.
@@ -91,7 +91,8 @@ def make_pool(
         labels.append(torch.from_numpy(classes_drawn))
         if tokens is None:
             continue
-        found = _cached_tokens(tokens, drawn, cache, f"seed{seed}_chunk{chunk}_{len(drawn)}")
+        name = f"classes{world.num_classes}_seed{seed}_chunk{chunk}_{len(drawn)}"
+        found = _cached_tokens(tokens, drawn, cache, name)
         basis = basis or _fit_basis(found[:, 1:], components)
         classes.append(found[:, 0])
         patches.append(basis.project(found[:, 1:]))

@@ -189,9 +189,7 @@ def _paint_part(canvas: Pixels, part: Part, view: _View, palette: Pixels) -> Non
     np.copyto(patch, colour, where=mask[:, :, None])
 
 
-def _mask(
-    corners: Pixels, origin: Pixels, hole: float, size: tuple[int, int]
-) -> NDArray[np.bool_]:
+def _mask(corners: Pixels, origin: Pixels, hole: float, size: tuple[int, int]) -> NDArray[np.bool_]:
     image = Image.new("1", size)
     draw = ImageDraw.Draw(image)
     draw.polygon(corners.ravel().tolist(), fill=1)
@@ -206,9 +204,9 @@ def _surface(
     first, second = palette[part.colours[0]], palette[part.colours[1]]
     shade = np.clip(1.0 + light[0] * u + light[1] * v, 0.3, 1.6)[:, :, None]
     if part.fill == "plain":
-        return (first * shade).astype(np.float32)
+        return np.asarray(first * shade, dtype=np.float32)
     share = fill(part.fill, u, v, part.pitch, part.phase)[:, :, None]
-    return ((first + share * (second - first)) * shade).astype(np.float32)
+    return np.asarray((first + share * (second - first)) * shade, dtype=np.float32)
 
 
 def _paint_backdrop(rng: np.random.Generator, side: int) -> Pixels:
@@ -218,7 +216,8 @@ def _paint_backdrop(rng: np.random.Generator, side: int) -> Pixels:
     columns = np.linspace(-0.5, 0.5, side, dtype=np.float32)[None, :, None]
     horizon = rng.uniform(0.3, 0.8) + rng.normal(0.0, 0.1) * columns
     above = sky + rows * (haze - sky)
-    canvas = np.where(rows < horizon, above, ground * (0.6 + 0.5 * rows)).astype(np.float32)
+    below = ground * (0.6 + 0.5 * rows)
+    canvas: Pixels = np.where(rows < horizon, above, below).astype(np.float32)
     canvas += _clouds(rng, side, strength=rng.uniform(0.0, 45.0))
     for _ in range(rng.integers(0, 4)):
         _paint_clutter(canvas, rng, scale=0.5)
