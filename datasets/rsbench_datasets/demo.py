@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from rsbench.folders import Folders
     from rsbench.target import Progress
 
+#: The world that is reported on. The world and the settings were developed on other seeds (0 to
+#: 3, and 101): this one was first rendered when both were frozen.
+WORLD_SEED = 7
+
 DISCLAIMER = "demo data: rendered, not real imagery"
 _REMEDY = "run 'rsbench data prepare demo' (with '--seed' for another world seed)"
 
@@ -27,14 +31,14 @@ _REMEDY = "run 'rsbench data prepare demo' (with '--seed' for another world seed
 class DemoFusrsOptions(Settings):
     """Options of the demo world's SAR chips, as a matrix states them."""
 
-    world_seed: Annotated[int, Field(ge=0)] = 0
+    world_seed: Annotated[int, Field(ge=0)] = WORLD_SEED
     """Which world: every seed renders other pictures of the same classes and counts."""
 
 
 class DemoDotaOptions(CropOptions):
     """Options of the demo world's aerial scenes, as a matrix states them."""
 
-    world_seed: Annotated[int, Field(ge=0)] = 0
+    world_seed: Annotated[int, Field(ge=0)] = WORLD_SEED
     """Which world: every seed renders other pictures of the same classes and counts."""
 
 
