@@ -26,5 +26,3 @@ def shared_data() -> Path:
     if not (folder / "splits").is_dir():
         pytest.skip(f"no real data at {folder} (set RSBENCH_SHARED_DATA)")
     return folder
-
-

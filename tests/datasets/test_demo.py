@@ -1,7 +1,6 @@
 import functools
 import logging
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from rsbench.errors import NotPreparedError, TargetError
 from rsbench.folders import Folders
 from rsbench.imagestore import fit, open_store
 from rsbench_datasets import demo
-from rsbench_datasets.demo import DISCLAIMER, DemoDota, DemoFusrs, world_folder
+from rsbench_datasets.demo import DISCLAIMER, WORLD_SEED, DemoDota, DemoFusrs, world_folder
 from rsbench_datasets.demo_world import DOTA_CLASSES, FUSRS_CLASSES, WorldSpec, world
 
 TINY = WorldSpec(
@@ -72,19 +71,17 @@ def test_not_prepared(kind: Any, folders: Folders) -> None:
     assert "rsbench data prepare demo" in error.value.remedy
 
 
-def test_prepared_world_opens_quickly(renders: list[int], folders: Folders) -> None:
+def test_a_prepared_world_opens_and_reads(renders: list[int], folders: Folders) -> None:
     calls: list[tuple[int, int]] = []
     root = DemoDota.prepare(
         DemoDota.Options(), folders, progress=lambda done, total: calls.append((done, total))
     )
     assert calls[0] == (20, 20)
-    assert root == world_folder(0, folders) / "dota"
+    assert root == world_folder(WORLD_SEED, folders) / "dota"
     DemoFusrs.prepare(DemoFusrs.Options(), folders)
-    assert renders == [0]
-    start = time.perf_counter()
+    assert renders == [WORLD_SEED]
     aerial = DemoDota.open("aerial", DemoDota.Options(), folders)
     sar = DemoFusrs.open("sar", DemoFusrs.Options(), folders)
-    assert time.perf_counter() - start < 1  # measured: 0.03 s
     assert aerial.disclaimer == sar.disclaimer == DISCLAIMER
     assert aerial.train.counts(15).tolist() == [2] * 15
     assert aerial.test.counts(15).tolist() == [1] * 15
@@ -97,11 +94,11 @@ def test_prepared_world_opens_quickly(renders: list[int], folders: Folders) -> N
 
 def test_other_seeds_are_other_worlds(renders: list[int], folders: Folders) -> None:
     hashes = set()
-    for seed in (0, 7):
+    for seed in (WORLD_SEED, 11):
         options = DemoFusrs.Options.model_validate({"world_seed": seed})
         DemoFusrs.prepare(options, folders)
         hashes.add(DemoFusrs.open("sar", options, folders).content_hash)
-    assert renders == [0, 7]
+    assert renders == [WORLD_SEED, 11]
     assert len(hashes) == 2
 
 
