@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
-import sys
-import threading
-import time
 from typing import TYPE_CHECKING
 
+from rsbench.orphans import end_with
 from rsbench.plan import CellRun
 from rsbench.sweep.executor import attempt
 from rsbench.sweep.messages import Message, Started
@@ -18,8 +14,6 @@ from rsbench.sweep.task import TaskSetup
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from pathlib import Path
-
-_PR_SET_PDEATHSIG = 1
 
 
 def main(
@@ -35,7 +29,7 @@ def main(
         device: "cpu" or "cuda:<index>".
         log: file for what libraries print, which would garble the live progress.
     """
-    _end_with(parent)
+    end_with(parent)
     _print_to(log)
 
     def send(message: Message) -> None:
@@ -52,21 +46,6 @@ def main(
             return
         send(Started(number, run.id))
         send(attempt(run, setup, device, number, send))
-
-
-def _end_with(parent: int) -> None:
-    """End this process when the sweep dies, even by SIGKILL: by the kernel, else by a thread."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)  # it died before the line above
-    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
-
-
-def _watch(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)
 
 
 def _print_to(log: Path) -> None:

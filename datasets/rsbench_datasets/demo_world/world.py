@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from rsbench.orphans import end_with
+
 from . import DEFAULT_SPEC, FUSRS_CLASSES, WORLD_VERSION, WorldSpec
 from .aerial_scenes import render_scene
 from .formats import (
@@ -158,7 +160,9 @@ def _results(work: Callable[[Task], int], tasks: list[Task], workers: int) -> It
         return
     # Fresh interpreters: forking a process that runs threads, as torch does, may hang.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(
+        max_workers=workers, mp_context=context, initializer=end_with, initargs=(os.getpid(),)
+    ) as pool:
         yield from pool.map(work, tasks, chunksize=2)
 
 
