@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from rsbench.errors import TargetError
 from rsbench.settings import Settings
@@ -101,6 +101,12 @@ class GroupRule(Settings):
     head: tuple[str, ...] = ()
     medium: tuple[str, ...] = ()
     tail: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _ordered(self) -> GroupRule:
+        if self.many < self.few:
+            raise ValueError(f"many ({self.many}) must not be below few ({self.few})")
+        return self
 
     def apply(self, class_names: Sequence[str], train_counts: Sequence[int]) -> ClassGroups:
         """The groups of a target with these classes and training counts.

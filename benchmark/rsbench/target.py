@@ -69,6 +69,7 @@ class Target(ABC):
         test: Split,
         content_hash: str,
         disclaimer: str = "",
+        remarks: tuple[str, ...] = (),
         location: str | Path | None = None,
     ) -> None:
         """Check the index and keep it.
@@ -82,6 +83,8 @@ class Target(ABC):
             content_hash: hexadecimal digest over everything that can change a score: ids,
                 labels, classes, groups and image bytes (or their recorded digests).
             disclaimer: what a reader must know about these numbers ("demo data"), or "".
+            remarks: facts of these files that a reader of the numbers must know, such as test
+                images that are also in train; they go into every record and table.
             location: file or folder to name in messages.
 
         Raises:
@@ -95,6 +98,7 @@ class Target(ABC):
         self.test = test
         self.content_hash = content_hash
         self.disclaimer = disclaimer
+        self.remarks = remarks
         self._check(location)
 
     @classmethod

@@ -50,6 +50,11 @@ def _from_text(text: str, depth: int) -> Sequence[int]:
         left_out = set(choose_blocks(match[1], depth))
         return [block for block in range(depth) if block not in left_out]
     if match := re.fullmatch(r"last:(\d+)", text):
+        if int(match[1]) > depth:
+            raise PositionError(
+                f"blocks {text!r}: there are only {depth} blocks",
+                remedy=f"this backbone has the blocks 0 to {depth - 1}",
+            )
         return range(depth - int(match[1]), depth)
     if match := re.fullmatch(r"(\d+)\s*-\s*(\d+)", text):
         return range(int(match[1]), int(match[2]) + 1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rsbench.groups import ClassGroups
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
 
 _VERSION = 1
 
@@ -34,3 +34,22 @@ def content_hash(class_names: Sequence[str], groups: ClassGroups, rows: Iterable
     for split, sample, label, file_digest in rows:
         digest.update(f"\n{split}\0{sample}\0{label}\0{file_digest}".encode())
     return digest.hexdigest()
+
+
+def leak_remarks(name: str, train: Iterable[Hashable], test: Iterable[Hashable]) -> tuple[str, ...]:
+    """What to tell a reader where the same pixels are in train and in test; () where not.
+
+    Args:
+        name: label of the target.
+        train: one key per training image, equal for equal pixels.
+        test: the same for the test images.
+    """
+    known = set(train)
+    listed = list(test)
+    shared = sum(key in known for key in listed)
+    if not shared:
+        return ()
+    return (
+        f"LEAK in {name}: {shared} of {len(listed)} test images are also in train; "
+        "their score is no test",
+    )

@@ -14,7 +14,7 @@ from rsbench.groups import ClassGroups, by_names
 from rsbench.settings import Settings
 from rsbench.target import Split, SplitName, Target
 from rsbench_datasets import scenes
-from rsbench_datasets.content import Row, content_hash
+from rsbench_datasets.content import Row, content_hash, leak_remarks
 from rsbench_datasets.dota_annotations import CLASSES, HEAD, MEDIUM, TAIL
 from rsbench_datasets.dota_crops import Crops, load_crops
 from rsbench_datasets.dota_layout import SPLITS, download, is_prepared, link_source
@@ -93,6 +93,7 @@ class Dota(Target):
             test=Split(test.ids, test.labels),
             content_hash=content_hash(class_names, groups, _rows(self._crops)),
             disclaimer=self.disclaimer_text,
+            remarks=leak_remarks(name, _pixels(train), _pixels(test)),
             location=root,
         )
 
@@ -205,6 +206,12 @@ def _check_classes(root: Path, train: Crops, test: Crops, class_names: tuple[str
     untested = _absent(test.labels, class_names)
     if untested and len(test):
         _log.warning("%s: classes without a test object: %s", root, ", ".join(untested))
+
+
+def _pixels(crops: Crops) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Equal for equal pixels: digest of the scene, and the box in it."""
+    for index, scene in enumerate(crops.scenes):
+        yield crops.digests[scene], crops.box(index)
 
 
 def _rows(crops: dict[SplitName, Crops]) -> Iterator[Row]:

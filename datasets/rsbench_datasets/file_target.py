@@ -14,7 +14,7 @@ from rsbench.folders import Folders
 from rsbench.groups import ClassGroups, GroupRule
 from rsbench.target import Split, SplitName, Target
 from rsbench_datasets import images
-from rsbench_datasets.content import Row, content_hash
+from rsbench_datasets.content import Row, content_hash, leak_remarks
 from rsbench_datasets.digests import FileDigests
 
 if TYPE_CHECKING:
@@ -49,12 +49,14 @@ class FileIndex:
         train: samples to train on.
         test: samples to report on.
         location: the list or folder, for messages and as the key of the digest cache.
+        remarks: what a reader of the numbers must know about the list.
     """
 
     class_names: tuple[str, ...]
     train: tuple[FileSample, ...]
     test: tuple[FileSample, ...]
     location: Path
+    remarks: tuple[str, ...] = ()
 
 
 class FileTarget(Target):
@@ -80,14 +82,18 @@ class FileTarget(Target):
         self._paths = {
             split: [os.fspath(sample.path) for sample in each] for split, each in samples.items()
         }
+        rows = list(_rows(index, folders))
+        train = [digest for split, _, _, digest in rows if split == "train"]
+        test = [digest for split, _, _, digest in rows if split == "test"]
         super().__init__(
             name,
             class_names=index.class_names,
             groups=groups,
             train=_split(index.train),
             test=_split(index.test),
-            content_hash=content_hash(index.class_names, groups, _rows(index, folders)),
+            content_hash=content_hash(index.class_names, groups, rows),
             disclaimer=disclaimer,
+            remarks=(*index.remarks, *leak_remarks(name, train, test)),
             location=index.location,
         )
 

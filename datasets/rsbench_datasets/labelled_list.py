@@ -100,7 +100,12 @@ def _index(file: Path, root: Path, test_split: str) -> FileIndex:
             )
         listed = f"{file.name}:{line.number}"
         samples[line.split].append(FileSample(line.path, root / line.path, line.label, listed))
-    return FileIndex(names, tuple(samples["train"]), tuple(samples[test_split]), file)
+    unused = [line.split for line in lines if line.split not in samples]
+    remarks = ()
+    if unused:
+        remarks = (f"{file.name}: {len(unused)} rows of split {unused[0]!r} are not used",)
+    train, test = tuple(samples["train"]), tuple(samples[test_split])
+    return FileIndex(names, train, test, file, remarks)
 
 
 def _read(file: Path) -> Iterator[_Line]:

@@ -159,3 +159,20 @@ def test_the_real_dinov2_weights_fit_at_another_size(shared_data: Path) -> None:
         features = backbone.features(built, torch.zeros(1, 3, 98, 98))
     assert features.shape == (1, 384)
     assert torch.isfinite(features).all()
+
+
+@pytest.mark.parametrize("name", ["img_size", "num_classes"])
+def test_arguments_that_rsbench_states_itself_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} must not be among the arguments"):
+        options(arguments=ARGUMENTS | {name: 16})
+
+
+def test_a_wrong_patch_size_is_not_blamed_on_the_position_table(folders: Folders) -> None:
+    wrong = options(arguments=ARGUMENTS | {"patch_size": 4})
+    with pytest.raises(CheckpointError, match=r"patch_embed.proj.weight"):
+        Checkpoint.open("mine", wrong, folders).build()
+
+
+def test_another_family_of_networks_is_refused_with_a_reason(folders: Folders) -> None:
+    with pytest.raises(CheckpointError, match="timm VisionTransformer"):
+        Checkpoint.open("mine", options(architecture="resnet18", arguments={}), folders).build()

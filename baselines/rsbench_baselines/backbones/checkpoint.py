@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, field_validator
 
 from rsbench.backbone import Backbone, BackboneInfo, Normalisation
 from rsbench.errors import CheckpointError
@@ -43,12 +43,21 @@ class CheckpointOptions(Settings):
     disclaimer: str = ""
     """What a reader of the results must know about these weights."""
 
+    @field_validator("arguments")
+    @classmethod
+    def _own_fields(cls, arguments: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        for name, instead in (("img_size", "image_size"), ("num_classes", None)):
+            if name in arguments:
+                hint = f"state {instead} beside arguments" if instead else "the head is rsbench's"
+                raise ValueError(f"{name} must not be among the arguments: {hint}")
+        return arguments
+
 
 class Checkpoint(Backbone):
     """Feature: the network's own pooled output (class token or mean) after the final norm."""
 
     Options: ClassVar[type[Settings]] = CheckpointOptions
-    description: ClassVar[str] = "any timm architecture with a local weights file, from YAML"
+    description: ClassVar[str] = "any timm VisionTransformer with a local weights file, from YAML"
 
     def __init__(self, name: str, options: CheckpointOptions, path: Path) -> None:
         shape = options.model_dump(
@@ -124,6 +133,8 @@ class Checkpoint(Backbone):
         except (RuntimeError, TypeError, ValueError, AssertionError) as error:
             raise CheckpointError(
                 f"timm cannot build {name!r} with {self.options.arguments}: {error}",
-                remedy="check the name with timm.list_models() and the arguments with its source",
+                where=self.path,
+                remedy="name a timm VisionTransformer (timm.list_models('vit*'), or the class "
+                "VisionTransformer itself) and arguments that it takes",
             ) from error
         return network

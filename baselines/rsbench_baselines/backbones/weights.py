@@ -71,6 +71,8 @@ def fit_position_table(
     own, stored = getattr(network, "pos_embed", None), weights.get("pos_embed")
     if not isinstance(own, Tensor) or stored is None or own.shape == stored.shape:
         return weights
+    if _other_misfits(weights, network):
+        return weights  # the position table is not the cause: strict loading names them all
     prefix = int(getattr(network, "num_prefix_tokens", 0))
     side = math.isqrt(stored.shape[1] - prefix)
     new_side = math.isqrt(own.shape[1] - prefix)
@@ -92,6 +94,16 @@ def fit_position_table(
     )
     table = torch.cat([stored[:, :prefix], grid.permute(0, 2, 3, 1).flatten(1, 2)], dim=1)
     return {**weights, "pos_embed": table}
+
+
+def _other_misfits(weights: dict[str, Tensor], network: nn.Module) -> bool:
+    """Whether a tensor other than the position table has another shape than the network's."""
+    own = network.state_dict()
+    return any(
+        own[key].shape != weights[key].shape
+        for key in own.keys() & weights.keys()
+        if key != "pos_embed"
+    )
 
 
 def load_strictly(network: nn.Module, weights: dict[str, Tensor], path: Path) -> None:

@@ -58,9 +58,13 @@ def run(
 
     Call it again after an interruption or a failure: finished cells are kept.
     """
+    import signal
+
     from rsbench.sweep.devices import choose_resources
     from rsbench.sweep.session import INTERRUPTED, open_session
 
+    # a scheduler ends a job by SIGTERM: leave as tidily as after Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         session = open_session(
             matrix,

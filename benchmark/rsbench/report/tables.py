@@ -27,7 +27,7 @@ DEFINITIONS = (
     "head, medium, tail: mean of the per-class accuracies of the classes in the group; "
     "mean: mean-class accuracy over all classes; in percent, mean ± sample standard deviation "
     "(ddof = 1) over the seeds; "
-    f"{EMPTY}: the group has no classes.",
+    f"{EMPTY}: no class of the group was tested.",
     "trainable parameters: everything that training changes: method, head and modulators; "
     "modulators: scalars that MetaPEFT trains; train seconds: wall time of the training loop, "
     "mean over the seeds.",

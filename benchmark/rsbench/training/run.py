@@ -93,7 +93,13 @@ def run_cell(
         strategy=parts[1].summary,
         notes=tuple(trainer.notes),
         disclaimers=tuple(
-            text for text in (inputs.target.disclaimer, inputs.backbone.info.disclaimer) if text
+            text
+            for text in (
+                inputs.target.disclaimer,
+                inputs.backbone.info.disclaimer,
+                *inputs.target.remarks,
+            )
+            if text
         ),
     )
 

@@ -234,6 +234,8 @@ def main(matrix: str, out: str, data: str, workers: int) -> int:
     from rsbench.sweep.devices import choose_resources
     from rsbench.sweep.session import open_session
 
+    # a shell that starts jobs in the background has them ignore SIGINT
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     registry.find = find
     session = open_session(
         matrix, out=Path(out), data=Path(data), cache=Path(data) / "cache", runner=RUNNER
