@@ -101,7 +101,7 @@ def _index(file: Path, root: Path, test_split: str) -> FileIndex:
         listed = f"{file.name}:{line.number}"
         samples[line.split].append(FileSample(line.path, root / line.path, line.label, listed))
     unused = [line.split for line in lines if line.split not in samples]
-    remarks = ()
+    remarks: tuple[str, ...] = ()
     if unused:
         remarks = (f"{file.name}: {len(unused)} rows of split {unused[0]!r} are not used",)
     train, test = tuple(samples["train"]), tuple(samples[test_split])
