@@ -85,7 +85,7 @@ def _beside(path: Path) -> Path:
 
 
 def _remove_abandoned(final: Path) -> None:
-    for other in final.parent.glob(f".{final.name}.*.part"):
+    for other in final.parent.glob(f".*{final.name}.*.part*"):
         try:
             abandoned = time.time() - other.stat().st_mtime > _ABANDONED_AFTER
         except FileNotFoundError:  # its owner has just finished

@@ -34,7 +34,9 @@ def resolve_precision(requested: str, device: torch.device) -> Precision:
 
 def make_fabric(device: torch.device, precision: Precision) -> Fabric:
     """A Fabric for one device."""
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    # Fabric announces the precision once per cell; the record says it
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
+    logging.getLogger("lightning.fabric.utilities.rank_zero").setLevel(logging.WARNING)
     devices = [device.index or 0] if device.type == "cuda" else 1
     return Fabric(accelerator=device.type, devices=devices, precision=precision)
 
