@@ -16,26 +16,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from rsbench_datasets.dota_annotations import CLASSES
+
 WORLD_VERSION = 1
 """Version of the pictures: raise it whenever a change alters any rendered byte."""
 
-DOTA_CLASSES = (
-    "baseball-diamond",
-    "basketball-court",
-    "bridge",
-    "ground-track-field",
-    "harbor",
-    "helicopter",
-    "large-vehicle",
-    "plane",
-    "roundabout",
-    "ship",
-    "small-vehicle",
-    "soccer-ball-field",
-    "storage-tank",
-    "swimming-pool",
-    "tennis-court",
-)
+DOTA_CLASSES = CLASSES
 """The 15 classes of DOTA-v1.0, spelled as in its annotation files."""
 
 FUSRS_CLASSES = ("cargo", "other", "fishing", "tanker", "dredger")
