@@ -128,8 +128,8 @@ def cut(source: ImageSource, indices: Sequence[int], boxes: Boxes) -> tuple[Tens
 
     Returns:
         pixels: uint8, shape (batch, 3, H, W), padded with zeros to the largest cut.
-        frames: float32, shape (batch, 4): top, left, height, width of each box within its
-            cut; and the cut's own size in a further two columns, shape (batch, 6) in all.
+        frames: float32, shape (batch, 6), pixels: top, left, height and width of each box
+            within its cut, then height and width of the cut.
     """
     rows = [_window(boxes.top[i], boxes.height[i]) for i in range(len(indices))]
     columns = [_window(boxes.left[i], boxes.width[i]) for i in range(len(indices))]

@@ -10,6 +10,7 @@ from pydantic import Field
 from rsbench.atomic import new_folder
 from rsbench.errors import TargetError
 from rsbench.settings import Settings
+from rsbench.target import Target
 from rsbench_datasets.demo_world import WORLD_VERSION
 from rsbench_datasets.dota import CropOptions, Dota
 from rsbench_datasets.fusrs import Fusrs
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 WORLD_SEED = 7
 
 DISCLAIMER = "demo data: rendered, not real imagery"
-_REMEDY = "run 'rsbench data prepare demo' (with '--seed' for another world seed)"
 
 
 class DemoFusrsOptions(Settings):
@@ -72,80 +72,59 @@ def render(world_seed: int, folders: Folders, progress: Progress | None = None) 
     return folder
 
 
-class DemoDota(Dota):
+class RenderedTarget(Target):
+    """What the demo targets share: their files are rendered on this machine when needed."""
+
+    prepares_itself: ClassVar[bool] = True
+    remedy: ClassVar[str] = "run 'rsbench data prepare demo' (with '--seed' for another world seed)"
+    disclaimer_text: ClassVar[str] = DISCLAIMER
+    part: ClassVar[str]
+    """Folder of this target inside the world."""
+
+    @classmethod
+    def root(cls, options: Any, folders: Folders) -> Path:
+        """This target's folder in the world that ``options`` name."""
+        return world_folder(options.world_seed, folders) / cls.part
+
+    @classmethod
+    def prepare(
+        cls,
+        options: Any,
+        folders: Folders,
+        *,
+        source: Path | None = None,
+        split: str | None = None,
+        progress: Progress | None = None,
+    ) -> Path:
+        """Render the world and index this part; see :meth:`rsbench.target.Target.prepare`.
+
+        Raises:
+            TargetError: ``source`` or ``split`` is given, or the data folder cannot be written.
+        """
+        if source is not None or split is not None:
+            raise TargetError(
+                "the demo world is rendered, not made from files",
+                remedy="leave --from and --split out",
+            )
+        render(options.world_seed, folders, progress)
+        cls.open(cls.part, options, folders)
+        return cls.root(options, folders)
+
+
+class DemoDota(RenderedTarget, Dota):
     """The demo world's aerial scenes, cropped like DOTA-v1.0."""
 
     Options: ClassVar[type[CropOptions]] = DemoDotaOptions
     description: ClassVar[str] = "demo world: rendered aerial object crops, 15 classes of DOTA"
-    prepares_itself: ClassVar[bool] = True
-    remedy: ClassVar[str] = _REMEDY
-    disclaimer_text: ClassVar[str] = DISCLAIMER
-
-    @classmethod
-    def root(cls, options: Any, folders: Folders) -> Path:
-        """The world's DOTA folder."""
-        return world_folder(options.world_seed, folders) / "dota"
-
-    @classmethod
-    def prepare(
-        cls,
-        options: Any,
-        folders: Folders,
-        *,
-        source: Path | None = None,
-        split: str | None = None,
-        progress: Progress | None = None,
-    ) -> Path:
-        """Render the world and make its crop manifests; see :meth:`rsbench.target.Target.prepare`.
-
-        Raises:
-            TargetError: ``source`` or ``split`` is given, or the data folder cannot be written.
-        """
-        _no_source(source, split)
-        render(options.world_seed, folders, progress)
-        cls.open("demo_dota", options, folders)
-        return cls.root(options, folders)
+    part: ClassVar[str] = "dota"
 
 
-class DemoFusrs(Fusrs):
+class DemoFusrs(RenderedTarget, Fusrs):
     """The demo world's SAR chips, in the layout of FUSRS."""
 
     Options: ClassVar[type[Settings]] = DemoFusrsOptions
     description: ClassVar[str] = "demo world: rendered SAR ship chips, 5 classes of FUSRS"
-    prepares_itself: ClassVar[bool] = True
-    remedy: ClassVar[str] = _REMEDY
-    disclaimer_text: ClassVar[str] = DISCLAIMER
-
-    @classmethod
-    def root(cls, options: Any, folders: Folders) -> Path:
-        """The world's FUSRS folder."""
-        return world_folder(options.world_seed, folders) / "fusrs"
-
-    @classmethod
-    def prepare(
-        cls,
-        options: Any,
-        folders: Folders,
-        *,
-        source: Path | None = None,
-        split: str | None = None,
-        progress: Progress | None = None,
-    ) -> Path:
-        """Render the world; see :meth:`rsbench.target.Target.prepare`.
-
-        Raises:
-            TargetError: ``source`` or ``split`` is given, or the data folder cannot be written.
-        """
-        _no_source(source, split)
-        return render(options.world_seed, folders, progress) / "fusrs"
-
-
-def _no_source(source: Path | None, split: str | None) -> None:
-    if source is not None or split is not None:
-        raise TargetError(
-            "the demo world is rendered, not made from files",
-            remedy="leave --from and --split out",
-        )
+    part: ClassVar[str] = "fusrs"
 
 
 def _cores() -> int:

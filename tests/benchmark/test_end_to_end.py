@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -189,3 +193,26 @@ def test_data_that_changes_under_a_sweep_is_not_recorded_under_the_old_id(
     stale = replace(run, identity=run.identity | {"target": target})
     with pytest.raises(TargetError, match="changed while the sweep was running"):
         run_cell(stale, folders, tmp_path, device="cpu", threads=1, report=lambda message: None)
+
+
+def test_a_scheduler_that_ends_the_job_gets_a_tidy_exit_and_the_rest_runs_later(
+    world: Path, tmp_path: Path
+) -> None:
+    """SIGTERM counts as Ctrl-C: exit code 130, no half cell, finished ones kept."""
+    slow = matrix() | {"recipe": {"epochs": 60, "batch_size": 8, "learning_rate": 0.05}}
+    file = world.parent / "slow.yaml"
+    file.write_text(yaml.safe_dump(slow))
+    out = tmp_path / "out"
+    code = "import sys; from rsbench.cli import main; sys.exit(main(sys.argv[1:]))"
+    options = ["run", "--matrix", str(file), "--out", str(out), "--workers", "1"]
+    process = subprocess.Popen([sys.executable, "-P", "-c", code, *options], text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
+    while not list(out.glob("cells/*/record.json")):
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command trains the rest" in printed
+    assert not list(out.glob("cells/.tmp-*"))
+    assert 0 < len(records(out)) < 6

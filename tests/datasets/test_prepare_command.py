@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from rsbench.cli import main
-from rsbench_datasets.demo_world import DOTA_CLASSES, WorldSpec, world
+from rsbench_datasets.demo_world import DOTA_CLASSES, FUSRS_CLASSES, WorldSpec, world
 
 ONE = dict.fromkeys(DOTA_CLASSES, 1)
-SMALL = WorldSpec(ONE, ONE, {"cargo": 1, "tanker": 1}, {"cargo": 1})
+SHIPS = dict.fromkeys(FUSRS_CLASSES, 1)
+SMALL = WorldSpec(ONE, ONE, SHIPS, SHIPS)
 LINES = [f"{4 * n} 2 {4 * n + 3} 2 {4 * n + 3} 6 {4 * n} 6 ship 0" for n in range(3)]
 
 

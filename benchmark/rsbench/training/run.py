@@ -68,10 +68,10 @@ def run_cell(
     trainer = CellTrainer(run.cell, inputs, folders, torch.device(device), report)
     environment = describe_environment(trainer.device, trainer.precision, threads)
     try:
-        parts = trainer.run()
+        loop, result = trainer.run()
         report({"phase": "test"})
         outputs = trainer.test()
-        trainer.write(out, outputs, parts)
+        trainer.write(out, outputs, result)
     finally:
         trainer.close()
     classes = inputs.target.number_of_classes
@@ -86,11 +86,11 @@ def run_cell(
         train_counts=tuple(trainer.counts),
         test_counts=tuple(int(n) for n in np.bincount(outputs.labels, minlength=classes)),
         metrics=compute_metrics(outputs.labels, outputs.predictions, groups, classes),
-        parameters=trainer.parameter_counts(parts[1]),
-        timing=trainer.timing(parts[0], time.perf_counter() - started),
+        parameters=trainer.parameter_counts(result),
+        timing=trainer.timing(loop, time.perf_counter() - started),
         environment=environment,
-        epochs=parts[0].epochs,
-        strategy=parts[1].summary,
+        epochs=loop.epochs,
+        strategy=result.summary,
         notes=tuple(trainer.notes),
         disclaimers=tuple(
             text
@@ -197,13 +197,13 @@ class CellTrainer:
         """``test``, or ``train`` where the recipe asks for the held-out slice of it."""
         return "train" if self.cell.recipe.evaluate_on == "validation" else "test"
 
-    def write(self, out: Path, outputs: Outputs, parts: tuple[LoopResult, StrategyResult]) -> None:
+    def write(self, out: Path, outputs: Outputs, result: StrategyResult) -> None:
         """Write predictions, features, adapter weights and the strategy's tables."""
         ids = self.inputs.target.samples(self.tested_split).ids
         artefacts.write_predictions(out, [ids[i] for i in outputs.indices], outputs)
         artefacts.write_features(out, outputs, self.before[outputs.indices])
-        artefacts.write_adapter(out, self.model.trained_state(), parts[1])
-        artefacts.write_tables(out, parts[1])
+        artefacts.write_adapter(out, self.model.trained_state(), result)
+        artefacts.write_tables(out, result)
 
     def parameter_counts(self, result: StrategyResult) -> ParameterCounts:
         """Numbers of scalars."""
