@@ -119,11 +119,11 @@ def test_metapeft_cells_differ_from_their_plain_pair_only_by_the_modulators(
 
 
 def test_a_second_run_trains_nothing_and_says_so(finished: Path, world: Path) -> None:
-    before = {path: path.stat().st_mtime_ns for path in finished.glob("cells/*/*")}
+    before = {path: path.stat().st_mtime_ns for path in finished.glob("cells/[!.]*/*")}
     output = sweep(world, finished)
     assert "trained 0 cells" in output
     assert "found 6 finished" in output
-    assert before == {path: path.stat().st_mtime_ns for path in finished.glob("cells/*/*")}
+    assert before == {path: path.stat().st_mtime_ns for path in finished.glob("cells/[!.]*/*")}
 
 
 def test_the_same_seed_gives_the_same_numbers_twice(
@@ -207,7 +207,7 @@ def test_a_scheduler_that_ends_the_job_gets_a_tidy_exit_and_the_rest_runs_later(
     options = ["run", "--matrix", str(file), "--out", str(out), "--workers", "1"]
     process = subprocess.Popen([sys.executable, "-P", "-c", code, *options], text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
-    while not list(out.glob("cells/*/record.json")):
+    while not list(out.glob("cells/[!.]*/record.json")):
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)

@@ -17,7 +17,7 @@ def run(world: Path, changed: dict[str, Any], capsys: pytest.CaptureFixture[str]
     file.write_text(yaml.safe_dump(changed))
     out = world / "out"
     assert main(["run", "--matrix", str(file), "--out", str(out), "--workers", "0"]) == 2
-    assert not list(out.glob("cells/*/record.json"))
+    assert not list(out.glob("cells/[!.]*/record.json"))
     return capsys.readouterr().err
 
 

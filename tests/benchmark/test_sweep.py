@@ -82,7 +82,7 @@ class World:
         return log.read_text().splitlines() if log.exists() else []
 
     def records(self) -> dict[str, Record]:
-        files = sorted(self.out.glob("cells/*/record.json"))
+        files = sorted(self.out.glob("cells/[!.]*/record.json"))
         return {record.cell.label: record for record in map(read_record, files)}
 
     def leftovers(self) -> list[Path]:
@@ -327,7 +327,7 @@ class TestBadInput:
 
     def test_damaged_record_is_an_error_before_any_work(self, world: World) -> None:
         world.run(only=["seed=0"])
-        record = next(world.out.glob("cells/*/record.json"))
+        record = next(world.out.glob("cells/[!.]*/record.json"))
         record.write_text(record.read_text()[:100])
         before = world.started()
         with pytest.raises(RecordError, match="cannot be read") as caught:
