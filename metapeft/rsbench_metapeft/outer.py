@@ -96,7 +96,9 @@ class OuterLoop:
         device = self.context.reader.device
         modulators: dict[str, Modulator] = {}
         for site, module in self.context.attachment.modules():
-            modulator = Modulator(self._rho0).to(device)
+            # Only an outer step may let gradients reach rho: those of the inner steps would
+            # otherwise add up in rho.grad and end in Adam's next step (check 14).
+            modulator = Modulator(self._rho0).to(device).requires_grad_(False)
             module.gamma = modulator.forward
             modulators[site.key] = modulator
         if not modulators:
@@ -146,12 +148,18 @@ class OuterLoop:
         """One Adam step on rho; no gradient of phi is even computed (check 13)."""
         rng = stream(self.context.seed, "outer augmentation", self.outer_steps)
         images, labels = self.context.reader.train(self._next_batch(), rng)
+        self._open_to_gradients(True)
         loss = self.context.loss(self.context.model(images), labels)
         self.context.fabric.backward(loss, inputs=self.rhos)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
+        self._open_to_gradients(False)
         self._taken += 1
         self.outer_steps += 1
+
+    def _open_to_gradients(self, is_open: bool) -> None:
+        for rho in self.rhos:
+            rho.requires_grad_(is_open)
 
     def _pool_size(self) -> int:
         train = self.context.train
