@@ -55,16 +55,17 @@ def check_fit(runs: Iterable[CellRun], folders: Folders, activity: Activity = si
 
 
 def _by_backbone(runs: Iterable[CellRun]) -> list[list[CellRun]]:
-    """One cell per backbone and method, grouped by backbone."""
+    """One cell per backbone, method and strategy, grouped by backbone."""
     groups: dict[str, dict[str, CellRun]] = {}
     for run in runs:
         methods = groups.setdefault(run.cell.backbone.model_dump_json(), {})
-        methods.setdefault(run.cell.method.model_dump_json(), run)
+        strategy = "" if run.cell.metapeft is None else run.cell.metapeft.model_dump_json()
+        methods.setdefault(run.cell.method.model_dump_json() + strategy, run)
     return [list(methods.values()) for methods in groups.values()]
 
 
 def _digest(runs: list[CellRun]) -> str:
-    fields = [[run.identity["backbone"], run.identity["method"]] for run in runs]
+    fields = [[run.identity[name] for name in ("backbone", "method", "metapeft")] for run in runs]
     text = json.dumps([rsbench.__version__, version("torch"), fields], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
@@ -78,7 +79,13 @@ def _attach_all(cells: list[Cell], folders: Folders) -> None:
         method = kind(checked_options(kind.Options, cell.method))
         depth = 1 + max((site.block for site in sites), default=0)
         context = AttachContext(number_of_classes=2, depth=depth, generator=torch_stream(0, "fit"))
-        method.attach(network, sites, context).detach()
+        attachment = method.attach(network, sites, context)
+        try:
+            if cell.metapeft is not None:
+                strategy = registry.strategy_class(cell.metapeft.kind)
+                strategy(checked_options(strategy.Options, cell.metapeft)).check(attachment)
+        finally:
+            attachment.detach()
 
 
 def _open(cell: Cell, folders: Folders) -> Backbone:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
+from rsbench.backbone import Normalisation
 from rsbench.cell import Cell
 from rsbench.errors import RecordError
 from rsbench.settings import Settings
@@ -59,6 +60,17 @@ class Timing(Settings):
     train_images_per_second: float
     peak_memory_bytes: int | None = None
     """Peak accelerator memory, or None on the CPU."""
+
+
+class InputView(Settings):
+    """How a test image became the network's input."""
+
+    image_size: int
+    """Side of the input, pixels."""
+    short_side: int
+    """Short side before the centre crop, pixels."""
+    normalisation: Normalisation
+    """As applied: the target's statistics are filled in."""
 
 
 class EpochLog(Settings):
@@ -114,6 +126,8 @@ class Record(Settings):
     parameters: ParameterCounts | None = None
     timing: Timing | None = None
     environment: Environment | None = None
+    view: InputView | None = None
+    """None in records of rsbench before 0.2."""
     epochs: tuple[EpochLog, ...] = ()
     strategy: dict[str, Any] = Field(default_factory=dict)
     """What the training strategy reports (for MetaPEFT: outer steps, audit of D_val, travel)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rsbench.settings import Settings
@@ -13,7 +14,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from rsbench.insertion import Attachment
     from rsbench.training.context import TrainingContext
+
+
+@dataclass(frozen=True)
+class EpochPlan:
+    """How long a training is.
+
+    Attributes:
+        run: epochs that are trained.
+        schedule: epochs over which the learning rate falls; the same in all but the released
+            code's loop (paper section 2.3, row 12).
+    """
+
+    run: int
+    schedule: int
 
 
 class Strategy(ABC):
@@ -21,14 +37,22 @@ class Strategy(ABC):
 
     A plugin subclasses this and registers the class in the entry-point group
     ``rsbench.strategies``. The module that defines it must not import torch at the top.
-    The hooks are called in this order: ``begin``; for each epoch ``before_epoch``, then
-    ``after_step`` after every inner step; ``finish``.
+    The hooks are called in this order: ``begin``, ``plan_epochs``; for each epoch
+    ``before_epoch``, then ``before_step`` and ``after_step`` around every inner step, then
+    ``after_epoch``; ``finish``.
     """
 
     Options: ClassVar[type[Settings]] = Settings
 
     def __init__(self, options: Any) -> None:
         self.options = options
+
+    def check(self, attachment: Attachment) -> None:  # noqa: B027 - an optional hook
+        """Called before a sweep and again before training, with the method attached.
+
+        Raises:
+            SettingsError: the strategy cannot train this method; the message says why.
+        """
 
     @abstractmethod
     def begin(self, context: TrainingContext) -> None:
@@ -37,6 +61,10 @@ class Strategy(ABC):
         Raises:
             SettingsError: the strategy cannot train this cell; the message says why.
         """
+
+    def plan_epochs(self, epochs: int) -> EpochPlan:
+        """How many epochs to train where the recipe says ``epochs``."""
+        return EpochPlan(epochs, epochs)
 
     @abstractmethod
     def before_epoch(self, epoch: int) -> NDArray[np.int64]:
@@ -47,9 +75,19 @@ class Strategy(ABC):
             from; as many in every epoch (the schedule counts on it).
         """
 
-    @abstractmethod
-    def after_step(self, step: int) -> None:
-        """Called after inner step ``step`` (0-based, counted over the whole training)."""
+    def before_step(self, step: int, indices: NDArray[np.int64]) -> None:  # noqa: B027 - an optional hook
+        """Called before inner step ``step`` (0-based, counted over the whole training).
+
+        Args:
+            step: number of the step.
+            indices: the training samples that it reads.
+        """
+
+    def after_step(self, step: int, indices: NDArray[np.int64]) -> None:  # noqa: B027 - an optional hook
+        """Called after inner step ``step``, with the samples that it read."""
+
+    def after_epoch(self, epoch: int) -> None:  # noqa: B027 - an optional hook
+        """Called after the last inner step of an epoch, before any validation."""
 
     @abstractmethod
     def finish(self) -> StrategyResult:
@@ -63,7 +101,8 @@ class StrategyResult:
         modulators: number of scalars it trained.
         summary: JSON values for the record (settings that were resolved, audits, notes).
         tables: data frames by file name without ending, written beside the record as CSV.
-        state: tensors by name that are saved with the adapter weights.
+        gammas: value of the modulator by key of the inserted module, for those that act at
+            test; saved with the adapter weights, so that the trained model can be restored.
     """
 
     def __init__(
@@ -71,9 +110,9 @@ class StrategyResult:
         modulators: int = 0,
         summary: dict[str, Any] | None = None,
         tables: dict[str, pd.DataFrame] | None = None,
-        state: dict[str, Tensor] | None = None,
+        gammas: dict[str, Tensor] | None = None,
     ) -> None:
         self.modulators = modulators
         self.summary = summary or {}
         self.tables = tables or {}
-        self.state = state or {}
+        self.gammas = gammas or {}

@@ -86,9 +86,10 @@ class OuterLoop:
                 f"gamma could move little: learning rate x outer steps = "
                 f"{rate * self.outer_steps:.3g} < 1 bounds the travel of rho"
             )
-        state = {f"modulator.{key}": m.rho.detach().cpu() for key, m in self.modulators.items()}
+        with torch.no_grad():
+            gammas = {key: modulator().cpu() for key, modulator in self.modulators.items()}
         table = pd.DataFrame(self._trajectory)
-        return StrategyResult(len(self.modulators), summary, {"gamma": table}, state)
+        return StrategyResult(len(self.modulators), summary, {"gamma": table}, gammas)
 
     def _install(self) -> dict[str, Modulator]:
         init = self.options.gamma_init

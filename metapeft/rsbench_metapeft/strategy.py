@@ -44,7 +44,7 @@ class MetaPEFT(Strategy):
         """Draw D_val where an outer loop begins; return what the inner steps draw from."""
         return self._outer.before_epoch(epoch)
 
-    def after_step(self, step: int) -> None:
+    def after_step(self, step: int, indices: NDArray[np.int64]) -> None:
         """Take the outer steps that are due after this inner step."""
         self._outer.after_step(step)
 

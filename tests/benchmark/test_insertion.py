@@ -34,9 +34,10 @@ def test_detach_restores_the_network_bit_for_bit() -> None:
 def test_sites_name_six_positions_of_every_block() -> None:
     backbone = TinyBackbone()
     sites = backbone.sites(backbone.build())
-    assert [site.position for site in sites] == ["q", "k", "v", "out", "mlp1", "mlp2"] * 2
+    linear = [site for site in sites if site.kind == "linear"]
+    assert [site.position for site in linear] == ["q", "k", "v", "out", "mlp1", "mlp2"] * 2
     assert {site.block for site in sites} == {0, 1}
-    starts = [site.output_start for site in sites if site.layer == "blocks.0.attn.qkv"]
+    starts = [site.output_start for site in linear if site.layer == "blocks.0.attn.qkv"]
     assert starts == [0, 16, 32]
 
 
@@ -61,4 +62,4 @@ def test_an_unknown_position_lists_the_known_ones() -> None:
     backbone = TinyBackbone()
     sites = backbone.sites(backbone.build())
     with pytest.raises(PositionError, match=r"no position w[\s\S]*q, k, v, out, mlp1, mlp2"):
-        choose_sites(sites, ["w"], "all")
+        choose_sites(sites, "linear", ["w"], "all")

@@ -20,12 +20,10 @@ RECIPE = Recipe(epochs=6, batch_size=8, learning_rate=0.02, learning_rate_scalin
 def run(
     context: TrainingContext, validate: Callable[[], float] | None = None
 ) -> tuple[LoopResult, torch.optim.Optimizer]:
-    recipe = context.recipe
-    sgd = torch.optim.SGD(context.inner_parameters, lr=recipe.scaled_learning_rate, momentum=0.9)
     strategy = Plain()
     strategy.begin(context)
-    optimizer = context.fabric.setup_optimizers(sgd)
-    return Loop(context, optimizer, strategy, validate, lambda message: None).run(), sgd
+    loop = Loop(context, strategy, validate, lambda message: None)
+    return loop.run(), context.optimizer.optimizer
 
 
 def test_training_lowers_the_loss_and_reports_every_epoch() -> None:

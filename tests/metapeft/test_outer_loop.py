@@ -27,17 +27,9 @@ RECIPE = Recipe(epochs=3, batch_size=4, learning_rate=0.05, learning_rate_scalin
 def train(
     context: TrainingContext, strategy: Strategy
 ) -> tuple[LoopResult, StrategyResult, torch.optim.Optimizer]:
-    recipe = context.recipe
-    sgd = torch.optim.SGD(
-        context.inner_parameters,
-        lr=recipe.scaled_learning_rate,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-    )
-    optimizer = context.fabric.setup_optimizers(sgd)
     strategy.begin(context)
-    result = Loop(context, optimizer, strategy, None, lambda message: None).run()
-    return result, strategy.finish(), sgd
+    result = Loop(context, strategy, None, lambda message: None).run()
+    return result, strategy.finish(), context.optimizer.optimizer
 
 
 def metapeft(**options: Any) -> MetaPEFT:
@@ -268,7 +260,7 @@ def test_the_trajectory_starts_at_one_and_ends_at_the_saved_gammas() -> None:
     last = table[table.inner_step == 18].gamma.tolist()
     assert last == pytest.approx(list(result.summary["gamma"].values()))
     assert len(last) == result.modulators == 12
-    assert len(result.state) == 12
+    assert len(result.gammas) == 12
     assert any(abs(value - 1.0) > 0.05 for value in last)
 
 
@@ -279,4 +271,4 @@ def test_a_method_without_modules_is_refused() -> None:
 
 def test_the_plain_method_has_no_modulation() -> None:
     module = InsertedModule()
-    assert module.modulation(0.25) == 0.25
+    assert module.factor() == module.scale

@@ -68,7 +68,7 @@ class TinyBackbone(Backbone):
         return pooled
 
     def sites(self, network: nn.Module) -> tuple[Site, ...]:
-        from rsbench_baselines.backbones.vit_sites import vit_sites
+        from rsbench_baselines.backbones.sites.vit import vit_sites
 
         return vit_sites(network)
 
@@ -152,11 +152,19 @@ def make_context(
         device=device,
     )
     fabric = make_fabric(device, "32-true")
+    inner = (*attachment.parameters(), *head.parameters())
+    sgd = torch.optim.SGD(
+        inner,
+        lr=recipe.scaled_learning_rate,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+    )
     return TrainingContext(
         fabric=fabric,
         model=fabric.setup_module(model),
         attachment=attachment,
-        inner_parameters=(*attachment.parameters(), *head.parameters()),
+        inner_parameters=inner,
+        optimizer=fabric.setup_optimizers(sgd),
         loss=LogitAdjustedLoss(counts, recipe.tau),
         reader=reader,
         train=np.arange(len(labels), dtype=np.int64),

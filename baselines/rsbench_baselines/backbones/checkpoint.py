@@ -110,7 +110,7 @@ class Checkpoint(Backbone):
 
     def sites(self, network: nn.Module) -> tuple[Site, ...]:
         """Positions q, k, v, out, mlp1 and mlp2 of every block."""
-        from rsbench_baselines.backbones.vit_sites import vit_sites
+        from rsbench_baselines.backbones.sites.vit import vit_sites
 
         return vit_sites(network)
 

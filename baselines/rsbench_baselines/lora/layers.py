@@ -37,8 +37,7 @@ class LoraDelta(InsertedModule):
         reads_output: bool,
         generator: torch.Generator,
     ) -> None:
-        super().__init__()
-        self.scale = scale
+        super().__init__(scale)
         self.reads_output = reads_output
         self.down = nn.Parameter(torch.empty(input_dim, rank))
         self.up = nn.Parameter(torch.zeros(rank, output_dim))
@@ -49,7 +48,7 @@ class LoraDelta(InsertedModule):
         """The scaled delta, shape of ``outputs``."""
         source = outputs if self.reads_output else inputs
         hidden = source @ self.down
-        return (hidden * self.modulation(self.scale)) @ self.up
+        return (hidden * self.factor()) @ self.up
 
 
 def bound_of(init: str, input_dim: int, rank: int) -> float:

@@ -41,6 +41,6 @@ def merged_state(network: nn.Module, attachment: Attachment) -> dict[str, Tensor
 def _matrix(module: LoraDelta) -> Tensor:
     """``gamma * scale * (A B)^T``, shape (d_out, d_in), in float64."""
     with torch.no_grad():
-        factor = module.modulation(module.scale)
+        factor = module.factor()
         product: Tensor = (module.down.double() @ module.up.double()).T * factor
         return product

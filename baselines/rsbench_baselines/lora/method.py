@@ -33,7 +33,7 @@ class Lora(Method):
         """
         from rsbench.insertion import Attachment, choose_sites
 
-        chosen = choose_sites(sites, self.options.positions, self.options.blocks)
+        chosen = choose_sites(sites, "linear", self.options.positions, self.options.blocks)
         return Attachment(network, {site: self._delta(site, context) for site in chosen})
 
     def rank(self, context: AttachContext) -> int:

@@ -47,6 +47,12 @@ def run(
         int | None, typer.Option(min=1, help="Threads per worker. Default: cores / workers.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    keep_weights: Annotated[
+        bool,
+        typer.Option(
+            "--keep-weights", help="Keep the fine-tuned backbone of full fine-tuning, too (large)."
+        ),
+    ] = False,
     data_dir: Annotated[
         Path | None, typer.Option(help="Prepared data sets. Also: RSBENCH_DATA.")
     ] = None,
@@ -74,9 +80,10 @@ def run(
             data=data_dir,
             cache=cache_dir,
         )
-        code = (
-            session.show() if dry_run else session.run(choose_resources(workers, threads, device))
-        )
+        if dry_run:
+            code = session.show()
+        else:
+            code = session.run(choose_resources(workers, threads, device), keep_weights)
     except KeyboardInterrupt:
         typer.echo("interrupted; the same command goes on from here")
         code = INTERRUPTED

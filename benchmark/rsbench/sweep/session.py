@@ -80,8 +80,12 @@ class Session:
         self._print(f"{len(shown)} cells: {counts}")
         return 0
 
-    def run(self, resources: Resources) -> int:
+    def run(self, resources: Resources, keep_weights: bool = False) -> int:
         """Run what is not finished, and build the tables.
+
+        Args:
+            resources: where cells run.
+            keep_weights: whether cells keep the backbone's own weights where they train them.
 
         Returns:
             Exit code: 0, 1 if a cell failed, 130 after Ctrl-C.
@@ -105,7 +109,7 @@ class Session:
                 self._print(
                     f"{len(waiting)} cells to train, {found} found finished; {resources.describe()}"
                 )
-                executor = self._executor(resources)
+                executor = self._executor(resources, keep_weights)
                 display = display_for(self.console, len(waiting))
                 outcome = sweep(waiting, executor, self.folder, display)
             if outcome.interrupted:
@@ -144,8 +148,10 @@ class Session:
             cells=plan.listed(before.cells if before else ()),
         )
 
-    def _executor(self, resources: Resources) -> Executor:
-        setup = TaskSetup(self.folders, self.folder.path, resources.threads, self.runner)
+    def _executor(self, resources: Resources, keep_weights: bool) -> Executor:
+        setup = TaskSetup(
+            self.folders, self.folder.path, resources.threads, self.runner, keep_weights
+        )
         if resources.in_process:
             return InProcess(setup, resources.devices[0])
         return LocalProcesses(setup, resources.devices)

@@ -34,14 +34,16 @@ class TaskSetup:
         results: the run folder.
         threads: torch threads of one worker.
         runner: ``module:function`` that trains a cell. It is called as ``run_cell(run, folders,
-            out, device=, threads=, report=)``, writes artefacts into the empty folder ``out``
-            and returns the finished record.
+            out, device=, threads=, report=, keep_weights=)``, writes artefacts into the empty
+            folder ``out`` and returns the finished record.
+        keep_weights: whether cells keep the backbone's own weights where they train them.
     """
 
     folders: Folders
     results: Path
     threads: int
     runner: str = TRAINING
+    keep_weights: bool = False
 
     def environment(self, device: str) -> dict[str, str]:
         """Variables that must be set before a worker loads torch.
@@ -97,7 +99,15 @@ def describe(error: BaseException) -> Failure:
 
 def _train(run: CellRun, setup: TaskSetup, device: str, out: Path, report: Report) -> Record:
     runner = load_runner(setup.runner)
-    record = runner(run, setup.folders, out, device=device, threads=setup.threads, report=report)
+    record = runner(
+        run,
+        setup.folders,
+        out,
+        device=device,
+        threads=setup.threads,
+        report=report,
+        keep_weights=setup.keep_weights,
+    )
     if not isinstance(record, Record) or record.id != run.id or record.status != "finished":
         raise RsbenchError(
             f"{setup.runner} did not return the finished record of the cell {run.id}"

@@ -14,6 +14,8 @@ from rsbench.training.evaluate import Outputs
 
 #: Per-image features are kept for at most this many test images.
 MOST_FEATURES = 5000
+#: Before the module's key in the names of the gammas in ``adapter.safetensors``.
+GAMMA_PREFIX = "gamma."
 
 
 def write_predictions(folder: Path, ids: list[str], outputs: Outputs) -> None:
@@ -70,10 +72,11 @@ def class_statistics(
 
 
 def write_adapter(folder: Path, state: dict[str, Tensor], result: StrategyResult) -> None:
-    """``adapter.safetensors``: what was trained, head and modulators included."""
+    """``adapter.safetensors``: what was trained, the head and the final gammas included."""
     from safetensors.torch import save_file
 
-    tensors = {name: tensor.contiguous() for name, tensor in (state | result.state).items()}
+    gammas = {f"{GAMMA_PREFIX}{key}": gamma for key, gamma in result.gammas.items()}
+    tensors = {name: tensor.contiguous() for name, tensor in (state | gammas).items()}
     save_file(tensors, folder / "adapter.safetensors")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from lightning.fabric import Fabric
-from lightning.fabric.wrappers import _FabricModule
+from lightning.fabric.wrappers import _FabricModule, _FabricOptimizer
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -15,6 +15,7 @@ from rsbench.batches import BatchReader
 from rsbench.groups import ClassGroups
 from rsbench.insertion import Attachment
 from rsbench.settings import Recipe
+from rsbench.streams import stream
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class TrainingContext:
         model: the adapted model, set up by Fabric: images to logits.
         attachment: the inserted modules.
         inner_parameters: phi and the head: what SGD owns.
+        optimizer: that SGD, as set up by Fabric.
         loss: logits and labels to a scalar; the same in both loops.
         reader: batches of the target's train split.
         train: indices into that split that may be trained on (held-out slice excluded).
@@ -40,6 +42,7 @@ class TrainingContext:
     model: _FabricModule
     attachment: Attachment
     inner_parameters: tuple[nn.Parameter, ...]
+    optimizer: _FabricOptimizer
     loss: Callable[[Tensor, Tensor], Tensor]
     reader: BatchReader
     train: NDArray[np.int64]
@@ -48,6 +51,25 @@ class TrainingContext:
     recipe: Recipe
     seed: int
     note: Callable[[str], None]
+
+    def order(self, epoch: int, pool: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The order in which the inner steps of ``epoch`` read ``pool``."""
+        return stream(self.seed, "order", epoch).permutation(pool)
+
+    def batch(self, indices: NDArray[np.int64], purpose: str, number: int) -> tuple[Tensor, Tensor]:
+        """Augmented training images and their labels, on the training device.
+
+        Args:
+            indices: samples of the train split.
+            purpose: name of the random stream of the augmentation.
+            number: position in that stream; the same one gives the same views.
+        """
+        return self.reader.train(indices, stream(self.seed, purpose, number))
+
+    def loss_of(self, batch: tuple[Tensor, Tensor]) -> Tensor:
+        """Loss of the model on images and labels."""
+        images, labels = batch
+        return self.loss(self.model(images), labels)
 
     def steps_per_epoch(self, samples: int) -> int:
         """Inner steps that one pass over ``samples`` takes; the last batch may be smaller."""

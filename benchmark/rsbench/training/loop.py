@@ -9,14 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from lightning.fabric.wrappers import _FabricOptimizer
 from numpy.typing import NDArray
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
 from rsbench.errors import DivergedError
 from rsbench.record import EpochLog
-from rsbench.strategy import Strategy
-from rsbench.streams import stream
+from rsbench.strategy import EpochPlan, Strategy
 from rsbench.training.context import TrainingContext
 
 Report = Callable[[dict[str, object]], None]
@@ -42,7 +40,6 @@ class Loop:
 
     Args:
         context: what is trained.
-        optimizer: SGD over ``context.inner_parameters``, set up by Fabric.
         strategy: hooks around the steps.
         validate: mean-class accuracy (fraction) on the held-out slice, or None.
         report: progress messages.
@@ -51,16 +48,16 @@ class Loop:
     def __init__(
         self,
         context: TrainingContext,
-        optimizer: _FabricOptimizer,
         strategy: Strategy,
         validate: Callable[[], float] | None,
         report: Report,
     ) -> None:
         self.context = context
-        self.optimizer = optimizer
+        self.optimizer = context.optimizer
         self.strategy = strategy
         self.validate = validate
         self.report = report
+        self.plan: EpochPlan = strategy.plan_epochs(context.recipe.epochs)
         self.step = 0
         self.images = 0
         self.seconds = 0.0
@@ -74,10 +71,9 @@ class Loop:
         Raises:
             DivergedError: a loss is not finite; the step is named.
         """
-        recipe = self.context.recipe
         epochs: list[EpochLog] = []
         schedule: LRScheduler | None = None
-        for epoch in range(recipe.epochs):
+        for epoch in range(self.plan.run):
             self._epoch_started = time.perf_counter()
             pool = self.strategy.before_epoch(epoch)
             if schedule is None:
@@ -92,30 +88,31 @@ class Loop:
                 EpochLog(epoch=epoch, loss=loss, learning_rate=rate, validation_mean_class=accuracy)
             )
             if accuracy is not None and self._stalled(epochs):
-                self.context.note(f"stopped early after epoch {epoch + 1} of {recipe.epochs}")
+                self.context.note(f"stopped early after epoch {epoch + 1} of {self.plan.run}")
                 break
         return LoopResult(tuple(epochs), self.seconds, self.images)
 
     def _epoch(self, epoch: int, pool: NDArray[np.int64], schedule: LRScheduler | None) -> float:
         recipe = self.context.recipe
-        order = stream(self.context.seed, "order", epoch).permutation(pool)
+        order = self.context.order(epoch, pool)
         losses: list[torch.Tensor] = []
         for start in range(0, len(order), recipe.batch_size):
             self._last_rate = float(self.optimizer.param_groups[0]["lr"])
-            losses.append(self._inner_step(order[start : start + recipe.batch_size]))
+            indices = order[start : start + recipe.batch_size]
+            self.strategy.before_step(self.step, indices)
+            losses.append(self._inner_step(indices))
             if schedule is not None and recipe.schedule_interval == "step":
                 schedule.step()
-            self.strategy.after_step(self.step)
+            self.strategy.after_step(self.step, indices)
             self.step += 1
             self._progress(epoch, start, len(order))
         if schedule is not None and recipe.schedule_interval == "epoch":
             schedule.step()
+        self.strategy.after_epoch(epoch)
         return self._mean_loss(losses)
 
     def _inner_step(self, indices: NDArray[np.int64]) -> torch.Tensor:
-        rng = stream(self.context.seed, "augmentation", self.step)
-        images, labels = self.context.reader.train(indices, rng)
-        loss = self.context.loss(self.context.model(images), labels)
+        loss = self.context.loss_of(self.context.batch(indices, "augmentation", self.step))
         self.context.fabric.backward(loss)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -123,12 +120,12 @@ class Loop:
         return loss.detach()
 
     def _schedule(self, samples: int) -> LRScheduler | None:
-        """Cosine to zero over the real number of steps or epochs: it never rises (check 17)."""
+        """Cosine to zero over the planned steps or epochs: it never rises (check 17)."""
         recipe = self.context.recipe
         if recipe.schedule == "constant":
             return None
         steps = self.context.steps_per_epoch(samples) if recipe.schedule_interval == "step" else 1
-        return CosineAnnealingLR(self.optimizer.optimizer, T_max=recipe.epochs * steps)
+        return CosineAnnealingLR(self.optimizer.optimizer, T_max=self.plan.schedule * steps)
 
     def _mean_loss(self, losses: list[torch.Tensor]) -> float:
         values = torch.stack(losses).tolist()
@@ -159,8 +156,8 @@ class Loop:
         message: dict[str, object] = {
             "phase": "train",
             "epoch": epoch + 1,
-            "epochs": self.context.recipe.epochs,
-            "fraction": (epoch + done / samples) / self.context.recipe.epochs,
+            "epochs": self.plan.run,
+            "fraction": (epoch + done / samples) / self.plan.run,
             "images_per_second": self.images / max(seconds, 1e-9),
         }
         if self._last_loss is not None:

@@ -46,13 +46,18 @@ class AdaptedModel(nn.Module):
         features = self.features(images)
         return features, self.head(features)
 
-    def trained_state(self) -> dict[str, Tensor]:
-        """What was trained: inserted modules and head, by name, on the CPU."""
-        frozen = {id(parameter) for parameter in self.network.parameters()}
+    def trained_state(self, with_backbone: bool = False) -> dict[str, Tensor]:
+        """What was trained: inserted modules and head, by name, on the CPU.
+
+        Args:
+            with_backbone: whether parameters of the network itself are among them, where the
+                method trains those.
+        """
+        network = {id(parameter) for parameter in self.network.parameters()}
         return {
             name: parameter.detach().to("cpu", copy=True)
             for name, parameter in self.named_parameters()
-            if id(parameter) not in frozen or parameter.requires_grad
+            if id(parameter) not in network or (with_backbone and parameter.requires_grad)
         }
 
 

@@ -28,9 +28,6 @@ class Plain(Strategy):
         """All training samples."""
         return self.context.train
 
-    def after_step(self, step: int) -> None:
-        """Nothing."""
-
     def finish(self) -> StrategyResult:
         """Nothing to report."""
         return StrategyResult()

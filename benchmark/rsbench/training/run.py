@@ -25,7 +25,7 @@ from rsbench.losses import LogitAdjustedLoss
 from rsbench.method import AttachContext
 from rsbench.metrics import compute_metrics
 from rsbench.plan import CellRun, checked_options
-from rsbench.record import ParameterCounts, Record, Timing
+from rsbench.record import InputView, ParameterCounts, Record, Timing
 from rsbench.strategy import Strategy, StrategyResult
 from rsbench.streams import torch_stream
 from rsbench.target import SplitName
@@ -44,7 +44,14 @@ Report = Callable[[dict[str, Any]], None]
 
 
 def run_cell(
-    run: CellRun, folders: Folders, out: Path, *, device: str, threads: int, report: Report
+    run: CellRun,
+    folders: Folders,
+    out: Path,
+    *,
+    device: str,
+    threads: int,
+    report: Report,
+    keep_weights: bool = False,
 ) -> Record:
     """Train one cell, write its artefacts into ``out``, and return its record.
 
@@ -55,6 +62,7 @@ def run_cell(
         device: "cpu", "cuda" or "cuda:0".
         threads: torch threads on the CPU.
         report: called with progress messages.
+        keep_weights: whether the backbone's own weights are kept where they were trained.
 
     Raises:
         RsbenchError: an input is missing or does not fit, or training diverged.
@@ -71,7 +79,7 @@ def run_cell(
         loop, result = trainer.run()
         report({"phase": "test"})
         outputs = trainer.test()
-        trainer.write(out, outputs, result)
+        trainer.write(out, outputs, result, keep_weights)
     finally:
         trainer.close()
     classes = inputs.target.number_of_classes
@@ -88,6 +96,11 @@ def run_cell(
         metrics=compute_metrics(outputs.labels, outputs.predictions, groups, classes),
         parameters=trainer.parameter_counts(result),
         timing=trainer.timing(loop, time.perf_counter() - started),
+        view=InputView(
+            image_size=inputs.backbone.info.image_size,
+            short_side=inputs.short_side,
+            normalisation=inputs.normalisation,
+        ),
         environment=environment,
         epochs=loop.epochs,
         strategy=result.summary,
@@ -171,6 +184,7 @@ class CellTrainer:
             model=wrapped,
             attachment=self.attachment,
             inner_parameters=tuple(inner),
+            optimizer=fabric_optimizer,
             loss=LogitAdjustedLoss(self.counts, tau).to(self.device),
             reader=self.readers["train"],
             train=self.split.train,
@@ -181,9 +195,10 @@ class CellTrainer:
             note=self.notes.append,
         )
         strategy = self._strategy()
+        strategy.check(self.attachment)
         strategy.begin(context)
         validate = self._validation_accuracy if self.split.early_stopping else None
-        loop = Loop(context, fabric_optimizer, strategy, validate, self.report)
+        loop = Loop(context, strategy, validate, self.report)
         return loop.run(), strategy.finish()
 
     def test(self) -> Outputs:
@@ -197,12 +212,19 @@ class CellTrainer:
         """``test``, or ``train`` where the recipe asks for the held-out slice of it."""
         return "train" if self.cell.recipe.evaluate_on == "validation" else "test"
 
-    def write(self, out: Path, outputs: Outputs, result: StrategyResult) -> None:
+    def write(
+        self, out: Path, outputs: Outputs, result: StrategyResult, keep_weights: bool
+    ) -> None:
         """Write predictions, features, adapter weights and the strategy's tables."""
         ids = self.inputs.target.samples(self.tested_split).ids
         artefacts.write_predictions(out, [ids[i] for i in outputs.indices], outputs)
         artefacts.write_features(out, outputs, self.before[outputs.indices])
-        artefacts.write_adapter(out, self.model.trained_state(), result)
+        state = self.model.trained_state(with_backbone=keep_weights)
+        if self.attachment.trained and not keep_weights:
+            self.notes.append(
+                "the fine-tuned backbone was not kept: train with --keep-weights to export it"
+            )
+        artefacts.write_adapter(out, state, result)
         artefacts.write_tables(out, result)
 
     def parameter_counts(self, result: StrategyResult) -> ParameterCounts:

@@ -156,7 +156,14 @@ def find(group: str) -> dict[str, EntryPoint]:
 
 
 def run_cell(
-    run: CellRun, folders: Folders, out: Path, *, device: str, threads: int, report: Report
+    run: CellRun,
+    folders: Folders,
+    out: Path,
+    *,
+    device: str,
+    threads: int,
+    report: Report,
+    keep_weights: bool,
 ) -> Record:
     """Stands in for the training."""
     label = run.cell.label

@@ -1,0 +1,1 @@
+"""Tables of insertion sites, one per family of architectures."""

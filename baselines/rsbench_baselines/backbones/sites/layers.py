@@ -1,0 +1,58 @@
+"""Pieces of site tables that all architectures share."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from rsbench.errors import PositionError
+from rsbench.insertion import Site
+
+
+def linear_site(network: nn.Module, block: int, position: str, layer: str) -> Site:
+    """The site of a linear layer that belongs to one position alone."""
+    linear = linear_layer(network, layer)
+    return Site(block, position, layer, linear.in_features, linear.out_features)
+
+
+def fused_sites(network: nn.Module, block: int, layer: str) -> list[Site]:
+    """The sites q, k and v: thirds of one projection's output channels."""
+    qkv = linear_layer(network, layer)
+    width = qkv.out_features // 3
+    return [
+        Site(block, position, layer, qkv.in_features, width, part * width)
+        for part, position in enumerate(("q", "k", "v"))
+    ]
+
+
+def bias_sites(network: nn.Module, block: int, layers: dict[str, str]) -> list[Site]:
+    """One site per layer that has a bias; a fused qkv bias counts once (paper section 9.6).
+
+    Args:
+        network: the network.
+        block: index of the block.
+        layers: dotted name of the layer by position, in forward order.
+    """
+    sites = []
+    for position, layer in layers.items():
+        bias = getattr(network.get_submodule(layer), "bias", None)
+        if bias is not None:
+            width = len(bias)
+            sites.append(Site(block, position, layer, width, width, kind="bias"))
+    return sites
+
+
+def branch_site(block: int, position: str, source: str, layer: str, width: int) -> Site:
+    """A residual branch: its first module reads the stream, ``layer`` writes what is added."""
+    return Site(block, position, layer, width, width, kind="branch", source=source)
+
+
+def linear_layer(network: nn.Module, name: str) -> nn.Linear:
+    """The linear layer of that dotted name.
+
+    Raises:
+        PositionError: it is another kind of layer.
+    """
+    layer = network.get_submodule(name)
+    if not isinstance(layer, nn.Linear):
+        raise PositionError(f"{name} is a {type(layer).__name__}, not a linear layer")
+    return layer

@@ -1,0 +1,88 @@
+"""Insertion sites of timm's VisionTransformer family (paper section 1.3)."""
+
+from __future__ import annotations
+
+from timm.models.vision_transformer import Attention, Block
+from torch import nn
+
+from rsbench.errors import PositionError
+from rsbench.insertion import Site
+from rsbench_baselines.backbones.sites.layers import (
+    bias_sites,
+    branch_site,
+    fused_sites,
+    linear_layer,
+    linear_site,
+)
+
+
+def vit_sites(network: nn.Module) -> tuple[Site, ...]:
+    """Every site of every block, in forward order.
+
+    Linear: q, k and v are the thirds of the fused ``qkv`` projection, on the full width, before
+    the split into heads; ``out`` is the projection after attention; ``mlp1`` writes before the
+    activation and ``mlp2`` reads after it. Bias: ln1, qkv, out, ln2, mlp1, mlp2. Branch: attn
+    and ffn, from the residual stream to what is added to it, layer scale included. Tokens:
+    prompt. Blocks that are not timm's pre-norm ``Block`` have linear sites only.
+
+    Raises:
+        PositionError: the network has no such blocks.
+    """
+    blocks = getattr(network, "blocks", None)
+    if blocks is None or not hasattr(blocks[0], "attn") or not hasattr(blocks[0].attn, "qkv"):
+        raise PositionError(
+            f"{type(network).__name__} has no blocks with attn.qkv, attn.proj, mlp.fc1, mlp.fc2",
+            remedy="use a timm VisionTransformer, or a backbone plugin with its own table of sites",
+        )
+    sites: list[Site] = []
+    for index, block in enumerate(blocks):
+        sites += _linear_sites(network, index)
+        if isinstance(block, Block):
+            sites += _pre_norm_sites(network, index, block)
+    return tuple(sites)
+
+
+def _linear_sites(network: nn.Module, index: int) -> list[Site]:
+    name = f"blocks.{index}"
+    return [
+        *fused_sites(network, index, f"{name}.attn.qkv"),
+        linear_site(network, index, "out", f"{name}.attn.proj"),
+        linear_site(network, index, "mlp1", f"{name}.mlp.fc1"),
+        linear_site(network, index, "mlp2", f"{name}.mlp.fc2"),
+    ]
+
+
+def _pre_norm_sites(network: nn.Module, index: int, block: Block) -> list[Site]:
+    name = f"blocks.{index}"
+    width = linear_layer(network, f"{name}.mlp.fc2").out_features
+    biases = {
+        "ln1": f"{name}.norm1",
+        "qkv": f"{name}.attn.qkv",
+        "out": f"{name}.attn.proj",
+        "ln2": f"{name}.norm2",
+        "mlp1": f"{name}.mlp.fc1",
+        "mlp2": f"{name}.mlp.fc2",
+    }
+    sites = [
+        *bias_sites(network, index, biases),
+        branch_site(index, "attn", f"{name}.norm1", f"{name}.ls1", width),
+        branch_site(index, "ffn", f"{name}.norm2", f"{name}.ls2", width),
+    ]
+    if isinstance(block.attn, Attention):
+        sites.append(
+            Site(
+                index,
+                "prompt",
+                name,
+                _patch_values(network),
+                width,
+                kind="tokens",
+                source=f"{name}.attn",
+            )
+        )
+    return sites
+
+
+def _patch_values(network: nn.Module) -> int:
+    """Number of values in one image patch: channels x side x side."""
+    return network.get_parameter("patch_embed.proj.weight")[0].numel()
