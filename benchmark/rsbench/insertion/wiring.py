@@ -75,7 +75,8 @@ def _add_to_branch(network: nn.Module, site: Site, module: InsertedModule) -> li
         kept[:] = inputs[:1]
 
     def add(_layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        return output + module(kept.pop(), output)
+        delta: Tensor = module(kept.pop(), output)
+        return output + delta
 
     return [
         network.get_submodule(site.source).register_forward_pre_hook(keep),
