@@ -9,8 +9,9 @@ import torch
 from tiny import CLASSES, TinyBackbone, attach, images, randomise
 
 from rsbench.errors import PositionError
-from rsbench_baselines.lora.config import LoraOptions, rank_by_rule
+from rsbench_baselines.lora.config import LoraOptions
 from rsbench_baselines.lora.merge import merged_state
+from rsbench_baselines.ranks import rank_by_rule
 
 POSITION_SETS = [("q",), ("k",), ("v",), ("out",), ("mlp1",), ("mlp2",), ("q", "v")]
 ALL = ("q", "k", "v", "out", "mlp1", "mlp2")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rsbench.method import AttachContext, Method
 from rsbench.settings import Settings
-from rsbench_baselines.lora.config import LoraOptions, LoraQueryValueOptions, rank_by_rule
+from rsbench_baselines.lora.config import LoraOptions, LoraQueryValueOptions
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,24 +36,18 @@ class Lora(Method):
         chosen = choose_sites(sites, "linear", self.options.positions, self.options.blocks)
         return Attachment(network, {site: self._delta(site, context) for site in chosen})
 
-    def rank(self, context: AttachContext) -> int:
-        """The rank r, by rule or as given."""
-        if self.options.rank == "rule":
-            return rank_by_rule(context.number_of_classes, context.depth)
-        return self.options.rank
-
     def _delta(self, site: Site, context: AttachContext) -> LoraDelta:
         from rsbench_baselines.lora.layers import LoraDelta, bound_of
 
-        options, rank = self.options, self.rank(context)
-        alpha = rank if options.alpha == "rank" else options.alpha
+        options = self.options
+        rank = options.resolved_rank(context.number_of_classes, context.depth)
         reads_output = site.position == "out" and options.out == "sequential"
         input_dim = site.output_dim if reads_output else site.input_dim
         return LoraDelta(
             input_dim,
             site.output_dim,
             rank,
-            scale=alpha / rank,
+            scale=options.scale_factor(rank),
             bound=bound_of(options.init, input_dim, rank),
             reads_output=reads_output,
             generator=context.generator,

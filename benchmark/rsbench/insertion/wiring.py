@@ -58,7 +58,8 @@ def _adding_hook(
         if filled < output.shape[-1]:
             pieces.append(_zeros(output, output.shape[-1] - filled))
         delta = pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=-1)
-        return output + delta
+        # a bias in float32 must not turn the output of an autocast layer into float32
+        return output + delta.to(output.dtype)
 
     return hook
 
@@ -76,7 +77,7 @@ def _add_to_branch(network: nn.Module, site: Site, module: InsertedModule) -> li
 
     def add(_layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         delta: Tensor = module(kept.pop(), output)
-        return output + delta
+        return output + delta.to(output.dtype)
 
     return [
         network.get_submodule(site.source).register_forward_pre_hook(keep),

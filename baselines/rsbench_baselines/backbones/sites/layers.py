@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from torch import nn
 
 from rsbench.errors import PositionError
 from rsbench.insertion import Site
+
+#: The families that have a table, in the words of an error message.
+FAMILIES = (
+    "a timm VisionTransformer, SwinTransformer (the first version) or ConvNeXt (V1 or V2, "
+    "conv_mlp: false)"
+)
+
+
+def numbered_blocks(stages: nn.Module, prefix: str) -> Iterator[tuple[int, str, nn.Module]]:
+    """Index over the whole network, dotted name, and block, through stages with ``blocks``."""
+    found = [
+        (f"{prefix}.{stage_name}.blocks.{block_name}", block)
+        for stage_name, stage in stages.named_children()
+        for block_name, block in stage.get_submodule("blocks").named_children()
+    ]
+    for index, (name, block) in enumerate(found):
+        yield index, name, block
 
 
 def linear_site(network: nn.Module, block: int, position: str, layer: str) -> Site:
@@ -15,8 +34,19 @@ def linear_site(network: nn.Module, block: int, position: str, layer: str) -> Si
 
 
 def fused_sites(network: nn.Module, block: int, layer: str) -> list[Site]:
-    """The sites q, k and v: thirds of one projection's output channels."""
+    """The sites q, k and v: thirds of one projection's output channels.
+
+    Raises:
+        PositionError: the attention reads the projection's weights instead of calling it, so
+            that a delta at its output would never be computed.
+    """
     qkv = linear_layer(network, layer)
+    attention = network.get_submodule(layer.rpartition(".")[0])
+    if getattr(attention, "q_bias", None) is not None:
+        raise PositionError(
+            f"{layer} is not called: the attention adds q and v biases of its own",
+            remedy=f"use {FAMILIES}",
+        )
     width = qkv.out_features // 3
     return [
         Site(block, position, layer, qkv.in_features, width, part * width)
@@ -50,9 +80,14 @@ def linear_layer(network: nn.Module, name: str) -> nn.Linear:
     """The linear layer of that dotted name.
 
     Raises:
-        PositionError: it is another kind of layer.
+        PositionError: there is none, or it is another kind of layer.
     """
-    layer = network.get_submodule(name)
+    try:
+        layer = network.get_submodule(name)
+    except AttributeError as error:
+        raise PositionError(
+            f"{type(network).__name__} has no layer {name}", remedy=f"use {FAMILIES}"
+        ) from error
     if not isinstance(layer, nn.Linear):
         raise PositionError(f"{name} is a {type(layer).__name__}, not a linear layer")
     return layer

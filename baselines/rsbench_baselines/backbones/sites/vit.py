@@ -8,6 +8,7 @@ from torch import nn
 from rsbench.errors import PositionError
 from rsbench.insertion import Site
 from rsbench_baselines.backbones.sites.layers import (
+    FAMILIES,
     bias_sites,
     branch_site,
     fused_sites,
@@ -32,7 +33,7 @@ def vit_sites(network: nn.Module) -> tuple[Site, ...]:
     if blocks is None or not hasattr(blocks[0], "attn") or not hasattr(blocks[0].attn, "qkv"):
         raise PositionError(
             f"{type(network).__name__} has no blocks with attn.qkv, attn.proj, mlp.fc1, mlp.fc2",
-            remedy="use a timm VisionTransformer, or a backbone plugin with its own table of sites",
+            remedy=f"use {FAMILIES}, or a backbone plugin with a table of its own",
         )
     sites: list[Site] = []
     for index, block in enumerate(blocks):

@@ -1,0 +1,52 @@
+"""BitFit as a method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from rsbench.method import AttachContext, Method
+from rsbench.settings import Settings
+from rsbench.where import BlockChoice
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from rsbench.insertion import Attachment, Site
+
+Position = Literal["ln1", "qkv", "out", "ln2", "mlp1", "mlp2"]
+POSITIONS: tuple[Position, ...] = ("ln1", "qkv", "out", "ln2", "mlp1", "mlp2")
+
+
+class BitFitOptions(Settings):
+    """Which biases are trained (paper section 1.3)."""
+
+    positions: tuple[Position, ...] = POSITIONS
+    """Layers whose bias is trained: both norms, the fused qkv, the projection, both MLP layers."""
+    blocks: BlockChoice = "all"
+    """Blocks whose biases are trained. The released code ignores this restriction."""
+
+
+class BitFit(Method):
+    """The biases inside the blocks; those of patch embedding and final norm stay frozen.
+
+    Weight decay pulls the change db to zero, not the bias itself.
+    """
+
+    Options: ClassVar[type[Settings]] = BitFitOptions
+    description: ClassVar[str] = "BitFit: every bias inside the blocks"
+    options: BitFitOptions
+
+    def attach(
+        self, network: nn.Module, sites: Sequence[Site], context: AttachContext
+    ) -> Attachment:
+        """Give every chosen bias a trained change, zero at the start.
+
+        Raises:
+            PositionError: a position or block that the backbone does not have.
+        """
+        from rsbench.insertion import Attachment, choose_sites
+        from rsbench_baselines.bitfit.layers import BiasDelta
+
+        chosen = choose_sites(sites, "bias", self.options.positions, self.options.blocks)
+        return Attachment(network, {site: BiasDelta(site.output_dim) for site in chosen})
