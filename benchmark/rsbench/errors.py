@@ -77,5 +77,13 @@ class ResultsFolderError(RsbenchError):
     """A results folder that cannot be written or is not a run."""
 
 
+class CellError(RsbenchError):
+    """A cell that is not there, is ambiguous, or is not finished."""
+
+
+class ExportError(RsbenchError):
+    """A trained cell that the format asked for cannot express exactly."""
+
+
 class DivergedError(RsbenchError):
     """Training produced a loss that is not finite."""

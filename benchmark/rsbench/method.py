@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rsbench.errors import ExportError
 from rsbench.settings import Settings
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
+    from torch import Tensor, nn
 
     from rsbench.insertion import Attachment, Site
 
@@ -31,6 +32,19 @@ class AttachContext:
     generator: torch.Generator
 
 
+@dataclass(frozen=True)
+class PeftAdapter:
+    """A LoRA in the form that Hugging Face's ``peft`` library loads.
+
+    Attributes:
+        config: content of ``adapter_config.json``.
+        tensors: content of ``adapter_model.safetensors``.
+    """
+
+    config: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+
 class Method(ABC):
     """A way to adapt a frozen network.
 
@@ -43,6 +57,8 @@ class Method(ABC):
     """One line for ``rsbench ls methods``."""
     modulates: ClassVar[bool] = True
     """Whether it inserts modules that MetaPEFT can scale (paper section 9.5)."""
+    unmergeable: ClassVar[str] = "the method does not say how"
+    """Why ``merged_state`` refuses where a method leaves it as it is."""
 
     def __init__(self, options: Any) -> None:
         self.options = options
@@ -60,3 +76,40 @@ class Method(ABC):
             PositionError: a requested position or block does not exist; the ones that do
                 are listed.
         """
+
+    def merged_state(self, network: nn.Module, attachment: Attachment) -> dict[str, Tensor]:
+        """The network's state dict with everything that was trained folded in, gammas included.
+
+        The network itself stays as it is. This default serves methods that insert nothing:
+        the linear probe, and full fine-tuning, whose weights are the network's own.
+
+        Args:
+            network: the network that the method is attached to.
+            attachment: what ``attach`` returned.
+
+        Raises:
+            ExportError: no weights of the bare network compute the same.
+        """
+        if attachment.inserted:
+            raise ExportError(
+                f"{type(self).__name__} cannot be folded into the backbone's weights: "
+                f"{self.unmergeable}",
+                remedy="use --to safetensors: the inserted modules as they are",
+            )
+        return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+
+    def peft_adapter(self, network: nn.Module, attachment: Attachment) -> PeftAdapter:
+        """What was trained as a LoRA of the ``peft`` library, gammas included.
+
+        Args:
+            network: the network that the method is attached to.
+            attachment: what ``attach`` returned.
+
+        Raises:
+            ExportError: that format cannot express it exactly.
+        """
+        raise ExportError(
+            f"{type(self).__name__} cannot be written as a peft LoRA: that format holds low-rank "
+            "additions to linear layers and nothing else",
+            remedy="use --to safetensors",
+        )

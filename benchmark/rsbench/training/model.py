@@ -1,12 +1,17 @@
-"""The trained network as one module: frozen backbone, inserted modules, head."""
+"""The trained network as one module: backbone, inserted modules, head."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
+from rsbench import registry
 from rsbench.backbone import Backbone
+from rsbench.cell import Cell
 from rsbench.head import CosineClassifier
 from rsbench.insertion import Attachment
+from rsbench.method import AttachContext, Method
+from rsbench.plan import checked_options
+from rsbench.streams import torch_stream
 
 
 class AdaptedModel(nn.Module):
@@ -46,8 +51,8 @@ class AdaptedModel(nn.Module):
         features = self.features(images)
         return features, self.head(features)
 
-    def trained_state(self, with_backbone: bool = False) -> dict[str, Tensor]:
-        """What was trained: inserted modules and head, by name, on the CPU.
+    def trained_parameters(self, with_backbone: bool = False) -> dict[str, nn.Parameter]:
+        """What is trained, by name: inserted modules and head.
 
         Args:
             with_backbone: whether parameters of the network itself are among them, where the
@@ -55,10 +60,43 @@ class AdaptedModel(nn.Module):
         """
         network = {id(parameter) for parameter in self.network.parameters()}
         return {
-            name: parameter.detach().to("cpu", copy=True)
+            name: parameter
             for name, parameter in self.named_parameters()
             if id(parameter) not in network or (with_backbone and parameter.requires_grad)
         }
+
+    def trained_state(self, with_backbone: bool = False) -> dict[str, Tensor]:
+        """Copies of ``trained_parameters`` on the CPU."""
+        return {
+            name: parameter.detach().to("cpu", copy=True)
+            for name, parameter in self.trained_parameters(with_backbone).items()
+        }
+
+
+def attach_method(
+    cell: Cell, backbone: Backbone, network: nn.Module, number_of_classes: int
+) -> tuple[Method, Attachment]:
+    """Attach the cell's method to the backbone's network, as for training.
+
+    Args:
+        cell: names the method and its options; its seed gives the initial values.
+        backbone: knows the sites.
+        network: what ``backbone.build`` returned.
+        number_of_classes: C.
+
+    Raises:
+        PositionError: the method asks for a position or block that is not there.
+    """
+    chosen = cell.method
+    kind = registry.method_class(chosen.kind)
+    method = kind(checked_options(kind.Options, chosen))
+    sites = backbone.sites(network)
+    context = AttachContext(
+        number_of_classes=number_of_classes,
+        depth=1 + max(site.block for site in sites),
+        generator=torch_stream(cell.seed, "method"),
+    )
+    return method, method.attach(network, sites, context)
 
 
 def count(parameters: list[nn.Parameter]) -> int:

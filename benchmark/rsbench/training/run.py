@@ -20,9 +20,7 @@ from rsbench.errors import TargetError
 from rsbench.folders import Folders
 from rsbench.head import CosineClassifier, class_means, random_directions
 from rsbench.heldout import TrainSplit, split_train
-from rsbench.insertion import Attachment
 from rsbench.losses import LogitAdjustedLoss
-from rsbench.method import AttachContext
 from rsbench.metrics import compute_metrics
 from rsbench.plan import CellRun, checked_options
 from rsbench.record import InputView, ParameterCounts, Record, Timing
@@ -36,7 +34,7 @@ from rsbench.training.evaluate import Outputs, evaluate, forward_all
 from rsbench.training.frozen import cached_features
 from rsbench.training.inputs import Inputs, open_inputs, train_counts
 from rsbench.training.loop import Loop, LoopResult
-from rsbench.training.model import AdaptedModel, count
+from rsbench.training.model import AdaptedModel, attach_method, count
 from rsbench.training.plain import Plain
 from rsbench.training.precision import make_fabric, resolve_precision
 
@@ -159,7 +157,9 @@ class CellTrainer:
         # frozen features first: once the method is attached the network is no longer bare
         head = CosineClassifier(self._head_weights(), cell.recipe.head_scale)
         self.before = self._frozen(self.tested_split, inputs.short_side)
-        self.attachment = self._attach()
+        _, self.attachment = attach_method(
+            cell, inputs.backbone, inputs.network, inputs.target.number_of_classes
+        )
         self.model = AdaptedModel(inputs.backbone, inputs.network, self.attachment, head)
         self.model.to(device)
 
@@ -260,18 +260,6 @@ class CellTrainer:
             augmentation=self.cell.recipe.augmentation,
             device=self.device,
         )
-
-    def _attach(self) -> Attachment:
-        chosen = self.cell.method
-        kind = registry.method_class(chosen.kind)
-        method = kind(checked_options(kind.Options, chosen))
-        sites = self.inputs.backbone.sites(self.inputs.network)
-        context = AttachContext(
-            number_of_classes=self.inputs.target.number_of_classes,
-            depth=1 + max(site.block for site in sites),
-            generator=torch_stream(self.cell.seed, "method"),
-        )
-        return method.attach(self.inputs.network, sites, context)
 
     def _strategy(self) -> Strategy:
         chosen = self.cell.metapeft
