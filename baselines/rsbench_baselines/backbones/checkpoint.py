@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, JsonValue, field_validator
 
 from rsbench.backbone import Backbone, BackboneInfo, Normalisation
-from rsbench.errors import CheckpointError
 from rsbench.settings import Settings
 from rsbench_baselines.backbones.file_hash import file_hash
 
@@ -25,21 +22,26 @@ class CheckpointOptions(Settings):
     """Which network, which weights, and how its input is normalised."""
 
     architecture: str
-    """A timm model name, or ``VisionTransformer`` for the class itself."""
+    """A timm model name (``swin_base_patch4_window7_224``, ``convnext_base``), or one of timm's
+    classes themselves: ``VisionTransformer``, ``SwinTransformer``, ``ConvNeXt``."""
     arguments: dict[str, JsonValue] = Field(default_factory=dict)
-    """Arguments of the architecture, such as patch_size, class_token, global_pool."""
+    """Arguments of the architecture, such as patch_size, class_token, global_pool; for a Swin
+    at another image size than it was trained at ``always_partition: true``, which keeps its
+    windows."""
     weights: str
     """Weights file: safetensors or a weights-only torch file with timm's keys."""
     image_size: Annotated[int, Field(ge=1)]
     """Side of the input, pixels."""
     norm_eps: Annotated[float, Field(gt=0.0)] | None = None
-    """LayerNorm epsilon, or None for the architecture's own."""
+    """Epsilon of every LayerNorm, or None for the architecture's own."""
     normalisation: Normalisation = Normalisation()
     """How input in [0, 1] is normalised."""
     position_resize: Literal["none", "bicubic", "bicubic_antialias"] = "none"
-    """How a position table of another grid is resized; ``none`` makes that an error."""
+    """How a position table of another grid is resized; ``none`` makes that an error. Swin and
+    ConvNeXt have no such table."""
     ignore_keys: tuple[str, ...] = ()
-    """Prefixes of keys in the file that are left out, such as ``head.``."""
+    """Prefixes of keys in the file that are left out, such as ``head.``; for a ConvNeXt
+    ``head.fc.``, because its last normalisation lies under ``head.`` too."""
     disclaimer: str = ""
     """What a reader of the results must know about these weights."""
 
@@ -54,10 +56,13 @@ class CheckpointOptions(Settings):
 
 
 class Checkpoint(Backbone):
-    """Feature: the network's own pooled output (class token or mean) after the final norm."""
+    """Feature: the network's own pooled output, normalised.
+
+    ViT: class token or mean after the final norm; Swin: mean after it; ConvNeXt: mean, then norm.
+    """
 
     Options: ClassVar[type[Settings]] = CheckpointOptions
-    description: ClassVar[str] = "any timm VisionTransformer with a local weights file, from YAML"
+    description: ClassVar[str] = "any timm ViT, Swin or ConvNeXt with a local weights file"
 
     def __init__(self, name: str, options: CheckpointOptions, path: Path) -> None:
         shape = options.model_dump(
@@ -90,17 +95,26 @@ class Checkpoint(Backbone):
         Raises:
             CheckpointError: unknown architecture or arguments, or weights that do not fit.
         """
+        from rsbench_baselines.backbones.architecture import empty_network
         from rsbench_baselines.backbones.weights import (
             fit_position_table,
             load_strictly,
             read_weights,
         )
+        from rsbench_baselines.backbones.windows import fit_windows
 
-        network = self._empty_network()
+        options = self.options
+        network = empty_network(
+            options.architecture,
+            options.arguments,
+            image_size=options.image_size,
+            norm_eps=options.norm_eps,
+            path=self.path,
+        )
         weights = read_weights(self.path)
-        kept = {k: v for k, v in weights.items() if not k.startswith(self.options.ignore_keys)}
-        fitted = fit_position_table(kept, network, self.options.position_resize, self.path)
-        load_strictly(network, fitted, self.path)
+        kept = {k: v for k, v in weights.items() if not k.startswith(options.ignore_keys)}
+        fitted = fit_position_table(kept, network, options.position_resize, self.path)
+        load_strictly(network, fit_windows(fitted, network, self.path), self.path)
         return network.requires_grad_(False).eval()
 
     def features(self, network: nn.Module, images: Tensor) -> Tensor:
@@ -109,32 +123,11 @@ class Checkpoint(Backbone):
         return pooled
 
     def sites(self, network: nn.Module) -> tuple[Site, ...]:
-        """Positions q, k, v, out, mlp1 and mlp2 of every block."""
-        from rsbench_baselines.backbones.sites.vit import vit_sites
+        """The sites that the network's family has (``backbones.sites``), in forward order.
 
-        return vit_sites(network)
+        Raises:
+            PositionError: there is no table for the family; the supported ones are listed.
+        """
+        from rsbench_baselines.backbones.sites.dispatch import sites_of
 
-    def _empty_network(self) -> nn.Module:
-        import timm
-        from timm.models.vision_transformer import VisionTransformer
-        from torch import nn
-
-        arguments: dict[str, Any] = {"img_size": self.options.image_size, "num_classes": 0}
-        arguments |= self.options.arguments
-        if self.options.norm_eps is not None:
-            arguments["norm_layer"] = partial(nn.LayerNorm, eps=self.options.norm_eps)
-        name = self.options.architecture
-        try:
-            if name == "VisionTransformer":
-                inspect.signature(VisionTransformer).bind(**arguments)
-                network: nn.Module = VisionTransformer(**arguments)
-            else:
-                network = timm.create_model(name, pretrained=False, **arguments)
-        except (RuntimeError, TypeError, ValueError, AssertionError) as error:
-            raise CheckpointError(
-                f"timm cannot build {name!r} with {self.options.arguments}: {error}",
-                where=self.path,
-                remedy="name a timm VisionTransformer (timm.list_models('vit*'), or the class "
-                "VisionTransformer itself) and arguments that it takes",
-            ) from error
-        return network
+        return sites_of(network)

@@ -18,13 +18,11 @@ FAMILIES = (
 
 def numbered_blocks(stages: nn.Module, prefix: str) -> Iterator[tuple[int, str, nn.Module]]:
     """Index over the whole network, dotted name, and block, through stages with ``blocks``."""
-    found = [
-        (f"{prefix}.{stage_name}.blocks.{block_name}", block)
-        for stage_name, stage in stages.named_children()
-        for block_name, block in stage.get_submodule("blocks").named_children()
-    ]
-    for index, (name, block) in enumerate(found):
-        yield index, name, block
+    index = 0
+    for stage_name, stage in stages.named_children():
+        for block_name, block in stage.get_submodule("blocks").named_children():
+            yield index, f"{prefix}.{stage_name}.blocks.{block_name}", block
+            index += 1
 
 
 def linear_site(network: nn.Module, block: int, position: str, layer: str) -> Site:
@@ -42,9 +40,10 @@ def fused_sites(network: nn.Module, block: int, layer: str) -> list[Site]:
     """
     qkv = linear_layer(network, layer)
     attention = network.get_submodule(layer.rpartition(".")[0])
-    if getattr(attention, "q_bias", None) is not None:
+    own_biases = getattr(attention, "q_bias", None) is not None
+    if own_biases and not getattr(attention, "qkv_bias_separate", False):
         raise PositionError(
-            f"{layer} is not called: the attention adds q and v biases of its own",
+            f"{layer} is never called: the attention reads its weights and has own biases",
             remedy=f"use {FAMILIES}",
         )
     width = qkv.out_features // 3

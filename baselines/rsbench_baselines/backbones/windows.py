@@ -1,0 +1,78 @@
+"""Fit a Swin state dict: window sizes, and buffers that timm computes itself."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import torch
+from timm.models.swin_transformer import SwinTransformer
+from torch import Tensor, nn
+
+from rsbench.errors import CheckpointError
+
+_TABLE = ".attn.relative_position_bias_table"
+_INDEX = ".attn.relative_position_index"
+_MASK = ".attn_mask"
+
+
+def fit_windows(weights: dict[str, Tensor], network: nn.Module, path: Path) -> dict[str, Tensor]:
+    """``weights`` without the buffers of a Swin that timm computes and does not store.
+
+    Older files store them: the index of relative positions, which must equal the network's
+    own, and the masks of shifted windows, which follow from window and image size alone.
+    Everything else, and every other network's weights, stay as they are.
+
+    Args:
+        weights: state dict in float32.
+        network: the network that will load it.
+        path: file to name in messages.
+
+    Raises:
+        CheckpointError: the windows differ from the network's, or the file numbers relative
+            positions in another order, so that its bias tables mean something else.
+    """
+    if not isinstance(network, SwinTransformer):
+        return weights
+    _check_tables(weights, network, path)
+    buffers = dict(network.named_buffers())
+    blocks = {name for name, module in network.named_modules() if hasattr(module, "attn_mask")}
+    kept = {}
+    for key, value in weights.items():
+        if key.endswith(_INDEX) and key in buffers:
+            _check_index(key, value, buffers[key], path)
+        elif not (key.endswith(_MASK) and key.removesuffix(_MASK) in blocks):
+            kept[key] = value
+    return kept
+
+
+def _check_tables(weights: dict[str, Tensor], network: nn.Module, path: Path) -> None:
+    """Say which window sizes differ, where that is all that differs in a bias table."""
+    for key, own in network.named_parameters():
+        stored = weights.get(key)
+        if not key.endswith(_TABLE) or stored is None or stored.ndim != own.ndim:
+            continue
+        if len(stored) != len(own) and stored.shape[1:] == own.shape[1:]:
+            raise CheckpointError(
+                f"{key.removesuffix(_TABLE)} has windows of side {_side(stored)} in the file and "
+                f"{_side(own)} in the network",
+                where=path,
+                remedy="timm shrinks a window to a feature map that is smaller: state the "
+                "file's window_size and always_partition: true among the arguments, or use the "
+                "image_size that the weights were trained at",
+            )
+
+
+def _check_index(key: str, stored: Tensor, own: Tensor, path: Path) -> None:
+    if stored.shape != own.shape or not torch.equal(stored.to(own.dtype), own):
+        raise CheckpointError(
+            f"{key} in the file differs from the network's own",
+            where=path,
+            remedy="use weights in timm's layout, with the window_size that they were trained at",
+        )
+
+
+def _side(table: Tensor) -> str:
+    """Side of a square window, from a table of (2 side - 1) squared entries."""
+    root = math.isqrt(len(table))
+    return str((root + 1) // 2) if root * root == len(table) else f"unknown ({len(table)} entries)"
