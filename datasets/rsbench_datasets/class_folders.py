@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from rsbench.errors import NotPreparedError, TargetError
 from rsbench.folders import Folders
 from rsbench.groups import GroupRule
+from rsbench.images import IMAGE_SUFFIXES
 from rsbench.settings import Settings
 from rsbench_datasets.file_target import (
     FileIndex,
@@ -22,7 +23,6 @@ from rsbench_datasets.file_target import (
     groups_by_rule,
     rename_classes,
 )
-from rsbench_datasets.images import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rsbench.atomic import write_file
+from rsbench.images import missing
 from rsbench_datasets.digests import FileDigests
 from rsbench_datasets.dota_annotations import CLASSES, read_annotations
 from rsbench_datasets.dota_layout import INDEX, DotaSplit, scene_index
-from rsbench_datasets.images import missing
 from rsbench_datasets.scenes import Box, scene_size
 
 if TYPE_CHECKING:

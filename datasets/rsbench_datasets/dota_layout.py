@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rsbench.atomic import write_file
 from rsbench.errors import NotPreparedError, TargetError
-from rsbench_datasets.images import IMAGE_SUFFIXES
+from rsbench.images import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

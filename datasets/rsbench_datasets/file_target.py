@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rsbench import images
 from rsbench.errors import TargetError
 from rsbench.folders import Folders
 from rsbench.groups import ClassGroups, GroupRule
 from rsbench.target import Split, SplitName, Target
-from rsbench_datasets import images
 from rsbench_datasets.content import Row, content_hash, leak_remarks
 from rsbench_datasets.digests import FileDigests
 

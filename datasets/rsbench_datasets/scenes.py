@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rsbench.errors import ImageError
-from rsbench_datasets.images import missing, unsupported
+from rsbench.images import missing, unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,9 +1,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from rsbench.folders import Folders
 
@@ -11,19 +9,6 @@ from rsbench.folders import Folders
 @pytest.fixture
 def folders(tmp_path: Path) -> Folders:
     return Folders(data=tmp_path / "data", cache=tmp_path / "cache", base=tmp_path)
-
-
-@pytest.fixture
-def make_image() -> Callable[..., Path]:
-    def make(path: Path, size: tuple[int, int] = (8, 6), seed: int = 0) -> Path:
-        """A random RGB picture of (width, height) ``size``."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        random = np.random.default_rng(seed)
-        pixels = random.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(path)
-        return path
-
-    return make
 
 
 @pytest.fixture

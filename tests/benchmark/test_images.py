@@ -8,7 +8,7 @@ from PIL import Image
 from rasterio.errors import NotGeoreferencedWarning
 
 from rsbench.errors import ImageError
-from rsbench_datasets.images import IMAGE_SUFFIXES, read_rgb
+from rsbench.images import IMAGE_SUFFIXES, read_rgb
 
 
 def write_raster(path: Path, pixels: np.ndarray, **options: object) -> Path:
