@@ -48,17 +48,22 @@ def identity(cell: Cell, target_hash: str, backbone: BackboneInfo) -> dict[str, 
     return {
         "version": IDENTITY_VERSION,
         "target": {"name": cell.target.name, "content": target_hash},
-        "backbone": {
-            "name": cell.backbone.name,
-            "weights": backbone.weights_hash,
-            "image_size": backbone.image_size,
-            "normalisation": backbone.normalisation.model_dump(mode="json"),
-            "architecture": backbone.architecture,
-        },
+        "backbone": backbone_identity(cell.backbone.name, backbone),
         "method": cell.method.model_dump(mode="json"),
         "metapeft": None if cell.metapeft is None else cell.metapeft.model_dump(mode="json"),
         "recipe": cell.recipe.model_dump(mode="json"),
         "seed": cell.seed,
+    }
+
+
+def backbone_identity(name: str, info: BackboneInfo) -> dict[str, Any]:
+    """What identifies the backbone called ``name``, as JSON values."""
+    return {
+        "name": name,
+        "weights": info.weights_hash,
+        "image_size": info.image_size,
+        "normalisation": info.normalisation.model_dump(mode="json"),
+        "architecture": info.architecture,
     }
 
 

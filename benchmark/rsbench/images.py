@@ -1,4 +1,4 @@
-"""Decode an image file to 8-bit RGB, and refuse what 8-bit RGB would distort."""
+"""Find image files, decode one to 8-bit RGB, and refuse what 8-bit RGB would distort."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from PIL import Image, UnidentifiedImageError
 from rsbench.errors import ImageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -43,6 +44,35 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
         raise ImageError(
             f"the image does not decode: {error}", where=path, remedy=_REPLACE
         ) from error
+
+
+def find_images(paths: Iterable[Path]) -> Iterator[Path | ImageError]:
+    """The files among ``paths``, and the images in folders below them, sorted.
+
+    Hidden files and folders are passed over.
+
+    Yields:
+        Files, and an error for each path that is not there or a folder without images.
+    """
+    for path in paths:
+        if path.is_file():
+            yield path
+        elif path.is_dir():
+            found = sorted(each for each in path.rglob("*") if _is_image(each, path))
+            yield from found
+            if not found:
+                yield ImageError(
+                    "there is no image in this folder",
+                    where=path,
+                    remedy=f"images end in {', '.join(sorted(IMAGE_SUFFIXES))}",
+                )
+        else:
+            yield missing(path)
+
+
+def _is_image(path: Path, folder: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return not hidden and path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
 
 
 def missing(path: Path, listed: str = "") -> ImageError:

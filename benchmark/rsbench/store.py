@@ -60,6 +60,11 @@ class RunIndex(Settings):
     """Name of the matrix file, without its folder."""
     disclaimer: str = ""
     """What the matrix says a reader must know."""
+    base: str | None = None
+    """Folder that relative paths in the matrix start from, seen from the run folder; None in
+    runs of rsbench before 0.2."""
+    gamma_from: str = ""
+    """The cell whose gammas every MetaPEFT cell has, frozen (``--gamma-from``), or ""."""
     rsbench: str
     """Version that wrote this file last."""
     created: str
@@ -150,7 +155,7 @@ class RunFolder:
             write_file(self.path / "matrix.yaml", matrix_file.read_bytes())
 
     @contextmanager
-    def locked(self, matrix: str) -> Iterator[None]:
+    def locked(self, matrix: str, gamma_from: str = "") -> Iterator[None]:
         """Create the folder if need be and hold it for one ``rsbench run``.
 
         The lock is the kernel's: it ends with the process, however that dies. What a dead
@@ -158,12 +163,13 @@ class RunFolder:
 
         Args:
             matrix: name of the matrix that is about to run.
+            gamma_from: the cell that its gammas are taken from, or "".
 
         Raises:
             ResultsFolderError: the folder is published, in use, of another matrix, or cannot
                 be written.
         """
-        self.check_usable(matrix)
+        self.check_usable(matrix, gamma_from)
         with explained(self.path):
             self.cells.mkdir(parents=True, exist_ok=True)
             handle = (self.path / ".lock").open("a")
@@ -179,7 +185,7 @@ class RunFolder:
             self.clean()
             yield
 
-    def check_usable(self, matrix: str) -> None:
+    def check_usable(self, matrix: str, gamma_from: str = "") -> None:
         """Raise ResultsFolderError unless ``rsbench run`` may write ``matrix`` here."""
         if is_published(self.path):
             raise ResultsFolderError(
@@ -202,6 +208,13 @@ class RunFolder:
         if index.matrix != matrix:
             raise ResultsFolderError(
                 f"the folder holds a run of the matrix {index.matrix!r}, not of {matrix!r}",
+                where=self.path,
+                remedy="give another folder with --out",
+            )
+        if index.gamma_from != gamma_from:
+            raise ResultsFolderError(
+                f"the folder holds a run {_with_gammas(index.gamma_from)}, and this one is "
+                f"{_with_gammas(gamma_from)}: one table must not mix them",
                 where=self.path,
                 remedy="give another folder with --out",
             )
@@ -242,6 +255,10 @@ class RunFolder:
         else:
             scratch.rename(place)
         _sync_folder(self.cells)
+
+
+def _with_gammas(gamma_from: str) -> str:
+    return f"with the gammas of {gamma_from}" if gamma_from else "with gammas of its own"
 
 
 def find_run(run: str) -> Path:

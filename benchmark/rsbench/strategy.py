@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rsbench.errors import SettingsError
 from rsbench.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,6 +49,18 @@ class Strategy(ABC):
     def __init__(self, options: Any) -> None:
         self.options = options
 
+    @classmethod
+    def frozen_options(cls, gammas: Mapping[str, float]) -> Settings:
+        """Options that train with these modulators, frozen (``rsbench run --gamma-from``).
+
+        Args:
+            gammas: value by key of the inserted module.
+
+        Raises:
+            SettingsError: the strategy has no modulators, or cannot take these.
+        """
+        raise SettingsError(f"{cls.__name__} cannot train with given gammas")
+
     def check(self, attachment: Attachment) -> None:  # noqa: B027 - an optional hook
         """Called before a sweep and again before training, with the method attached.
 
@@ -65,6 +79,13 @@ class Strategy(ABC):
     def plan_epochs(self, epochs: int) -> EpochPlan:
         """How many epochs to train where the recipe says ``epochs``."""
         return EpochPlan(epochs, epochs)
+
+    def expected_cost(self) -> float | None:
+        """Training time as a multiple of the plain method's that the steps add up to.
+
+        ``rsbench cost`` compares it with what it measures. None: no statement.
+        """
+        return None
 
     @abstractmethod
     def before_epoch(self, epoch: int) -> NDArray[np.int64]:

@@ -43,6 +43,9 @@ class Adapter(Method):
 
     Options: ClassVar[type[Settings]] = AdapterOptions
     description: ClassVar[str] = "Adapter: sequential bottleneck on the MLP's output"
+    unmergeable: ClassVar[str] = (
+        "its bottleneck is nonlinear, so that no weights of the backbone compute the same"
+    )
     reads_output: ClassVar[bool] = True
     options: AdapterOptions
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from rsbench.insertion import InsertedModule
+from rsbench.insertion import Attachment, InsertedModule
 
 
 class BiasDelta(InsertedModule):
@@ -25,3 +25,20 @@ class BiasDelta(InsertedModule):
     def forward(self, inputs: Tensor, outputs: Tensor) -> Tensor:
         """``gamma * db``, shape (width,)."""
         return self.delta * self.factor()
+
+
+def merged_state(network: nn.Module, attachment: Attachment) -> dict[str, Tensor]:
+    """Copies of the network's parameters and buffers, ``gamma * db`` added to the biases.
+
+    Args:
+        network: the network that the modules are attached to; it is not changed.
+        attachment: holds BiasDelta modules.
+    """
+    state = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+    for site, module in attachment.modules():
+        if not isinstance(module, BiasDelta):
+            raise TypeError(f"{site.key} holds a {type(module).__name__}, not a BiasDelta")
+        rows = slice(site.output_start, site.output_start + site.output_dim)
+        with torch.no_grad():
+            state[f"{site.layer}.bias"][rows] += module.delta * module.factor()
+    return state

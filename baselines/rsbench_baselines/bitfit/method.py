@@ -10,7 +10,7 @@ from rsbench.settings import Settings
 from rsbench.where import BlockChoice
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from rsbench.insertion import Attachment, Site
 
@@ -50,3 +50,9 @@ class BitFit(Method):
 
         chosen = choose_sites(sites, "bias", self.options.positions, self.options.blocks)
         return Attachment(network, {site: BiasDelta(site.output_dim) for site in chosen})
+
+    def merged_state(self, network: nn.Module, attachment: Attachment) -> dict[str, Tensor]:
+        """The network's weights with ``gamma * db`` added to every chosen bias."""
+        from rsbench_baselines.bitfit.layers import merged_state
+
+        return merged_state(network, attachment)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from rsbench.method import AttachContext, Method
+from rsbench.method import AttachContext, Method, PeftAdapter
 from rsbench.settings import Settings
 from rsbench_baselines.lora.config import LoraOptions, LoraQueryValueOptions
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from rsbench.insertion import Attachment, Site
     from rsbench_baselines.lora.layers import LoraDelta
@@ -35,6 +35,22 @@ class Lora(Method):
 
         chosen = choose_sites(sites, "linear", self.options.positions, self.options.blocks)
         return Attachment(network, {site: self._delta(site, context) for site in chosen})
+
+    def merged_state(self, network: nn.Module, attachment: Attachment) -> dict[str, Tensor]:
+        """The network's weights with every delta folded in (check 7)."""
+        from rsbench_baselines.lora.merge import merged_state
+
+        return merged_state(network, attachment)
+
+    def peft_adapter(self, network: nn.Module, attachment: Attachment) -> PeftAdapter:
+        """The same LoRA in the ``peft`` library's form.
+
+        Raises:
+            ExportError: a delta reads its layer's output (``out: sequential``).
+        """
+        from rsbench_baselines.lora.peft_format import peft_adapter
+
+        return peft_adapter(network, attachment)
 
     def _delta(self, site: Site, context: AttachContext) -> LoraDelta:
         from rsbench_baselines.lora.layers import LoraDelta, bound_of

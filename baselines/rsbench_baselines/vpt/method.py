@@ -35,6 +35,9 @@ class VptDeep(Method):
 
     Options: ClassVar[type[Settings]] = VptOptions
     description: ClassVar[str] = "VPT-deep: 10 trained tokens per block"
+    unmergeable: ClassVar[str] = (
+        "its prompts are tokens beside those of the image, which no weights of the backbone hold"
+    )
     options: VptOptions
 
     def attach(

@@ -1,4 +1,4 @@
-"""The command line: ``rsbench run``, ``report``, ``data``, ``ls`` and ``doctor``.
+"""The command line: ``rsbench run``, ``report``, ``predict``, ``export``, ``gammas``, ``data``, ...
 
 Only typer and the standard library are imported here and at the top of the command modules;
 everything else inside the commands, so that help appears at once.
@@ -15,7 +15,7 @@ from typing import Annotated, TextIO
 import typer
 
 from rsbench import __version__
-from rsbench.cli import data, doctor, listing, report, run
+from rsbench.cli import data, doctor, export, gammas, listing, predict, report, run
 from rsbench.errors import RsbenchError
 from rsbench.matrix import MatrixWarning
 
@@ -54,6 +54,9 @@ def _options(
 
 run.register(app)
 report.register(app)
+predict.register(app)
+export.register(app)
+gammas.register(app)
 app.add_typer(data.app, name="data")
 listing.register(app)
 doctor.register(app)

@@ -47,6 +47,13 @@ def run(
         int | None, typer.Option(min=1, help="Threads per worker. Default: cores / workers.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    gamma_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN/CELL",
+            help="Give every MetaPEFT cell the final gammas of this finished cell, frozen.",
+        ),
+    ] = None,
     keep_weights: Annotated[
         bool,
         typer.Option(
@@ -79,6 +86,7 @@ def run(
             only=only or (),
             data=data_dir,
             cache=cache_dir,
+            gamma_from=gamma_from,
         )
         if dry_run:
             code = session.show()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,6 +45,7 @@ class Session:
         folders: where data and caches lie.
         runner: ``module:function`` that trains one cell (see ``TaskSetup``).
         console: where to print.
+        gamma_from: the cell whose gammas every MetaPEFT cell has, frozen, or "".
     """
 
     matrix: Matrix
@@ -53,6 +55,7 @@ class Session:
     folders: Folders = field(default_factory=Folders)
     runner: str = TRAINING
     console: Console = field(default_factory=Console)
+    gamma_from: str = ""
 
     def show(self) -> int:
         """``--dry-run``: print the cells and what is known of them; train nothing.
@@ -63,7 +66,8 @@ class Session:
         Raises:
             RecordError: a record is damaged.
         """
-        self.folder.check_usable(self.matrix.name)
+        self.folder.check_usable(self.matrix.name, self.gamma_from)
+        self._announce()
         plan = plan_cells(self.cells, self.folders, selected=self.selected, prepare=False)
         shown = [each for each in plan.cells if each.selected]
         states = [state_of(each, self.folder) for each in shown]
@@ -95,7 +99,8 @@ class Session:
             ResultsFolderError: the folder cannot be used.
             RecordError: a record in it is damaged.
         """
-        with self.folder.locked(self.matrix.name):
+        with self.folder.locked(self.matrix.name, self.gamma_from):
+            self._announce()
             plan, finished = self._prepare()
             runs = plan.runs()
             waiting = [each for each in runs if each.id not in finished]
@@ -122,6 +127,14 @@ class Session:
         )
         return 1 if outcome.failed else 0
 
+    def _source(self) -> str:
+        """Whose gammas are used, for the console and the tables."""
+        return f"+MetaPEFT: gammas of {self.gamma_from}, frozen" if self.gamma_from else ""
+
+    def _announce(self) -> None:
+        if self.gamma_from:
+            self._print(self._source())
+
     def _prepare(self) -> tuple[Plan, set[str]]:
         """Open the inputs, read the records, write ``run.json``.
 
@@ -141,7 +154,9 @@ class Session:
         return RunIndex(
             matrix=self.matrix.name,
             matrix_file=self.matrix.file.name,
-            disclaimer=self.matrix.disclaimer,
+            disclaimer="; ".join(text for text in (self.matrix.disclaimer, self._source()) if text),
+            gamma_from=self.gamma_from,
+            base=os.path.relpath(self.matrix.base, self.folder.path),
             rsbench=rsbench.__version__,
             created=before.created if before else now,
             updated=now,
@@ -185,6 +200,7 @@ def open_session(
     only: Sequence[str] = (),
     data: Path | None = None,
     cache: Path | None = None,
+    gamma_from: str | None = None,
     runner: str = TRAINING,
     console: Console | None = None,
 ) -> Session:
@@ -192,24 +208,33 @@ def open_session(
 
     Args:
         matrix: name of a shipped matrix or path of a file.
-        out: run folder; None for ``results/<matrix name>``.
+        out: run folder; None for ``results/<matrix name>``, with gammas taken from a cell
+            ``results/<matrix name>-gammas-<start of its id>``.
         seeds: seeds in place of those of the matrix.
         only: ``key=value`` texts that select cells.
         data: folder of prepared data sets; None for the default.
         cache: folder of decoded images; None for the default.
+        gamma_from: ``RUN/CELL`` whose final gammas every MetaPEFT cell gets, frozen.
         runner: ``module:function`` that trains one cell.
         console: where to print.
 
     Raises:
         MatrixError: the matrix is wrong.
         SettingsError: an option is wrong.
+        CellError: ``gamma_from`` is no finished cell with gammas.
     """
+    from rsbench.finished.freeze import take_gammas
     from rsbench.matrix.expand import expand
     from rsbench.matrix.load import load_matrix
     from rsbench.matrix.select import filter_cells, parse_only
 
     loaded = load_matrix(matrix)
     cells = expand(loaded, seeds)
+    selected = filter_cells(cells, parse_only(only)) if only else cells
+    given = None if gamma_from is None else take_gammas(gamma_from)
+    if given is not None:
+        cells, selected = given.freeze(cells), given.freeze(selected)
+    name = loaded.name + (given.suffix if given else "")
     folders = Folders(base=loaded.base)
     if data is not None:
         folders = replace(folders, data=data.expanduser().absolute())
@@ -218,9 +243,10 @@ def open_session(
     return Session(
         matrix=loaded,
         cells=cells,
-        selected=filter_cells(cells, parse_only(only)) if only else cells,
-        folder=RunFolder(out if out is not None else Path("results") / loaded.name),
+        selected=selected,
+        folder=RunFolder(out if out is not None else Path("results") / name),
         folders=folders,
         runner=runner,
         console=console or Console(),
+        gamma_from=given.source if given else "",
     )

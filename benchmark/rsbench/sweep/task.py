@@ -46,20 +46,25 @@ class TaskSetup:
     keep_weights: bool = False
 
     def environment(self, device: str) -> dict[str, str]:
-        """Variables that must be set before a worker loads torch.
+        """Variables that must be set before a worker loads torch; see ``torch_environment``."""
+        return torch_environment(device, self.threads)
 
-        Args:
-            device: "cpu" or "cuda:<index>".
-        """
-        threads = str(self.threads)
-        names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-        variables = dict.fromkeys(names, threads)
-        # Idle threads that spin would take the cores of the other workers.
-        variables["OMP_WAIT_POLICY"] = "PASSIVE"
-        if device == "cpu":
-            # The fused attention of torch is the slower one in the backward pass on a CPU.
-            variables["TIMM_FUSED_ATTN"] = "0"
-        return variables
+
+def torch_environment(device: str, threads: int) -> dict[str, str]:
+    """Variables that must be set before torch is loaded.
+
+    Args:
+        device: "cpu" or "cuda:<index>".
+        threads: torch threads of the process.
+    """
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    variables = dict.fromkeys(names, str(threads))
+    # Idle threads that spin would take the cores of the other workers.
+    variables["OMP_WAIT_POLICY"] = "PASSIVE"
+    if device == "cpu":
+        # The fused attention of torch is the slower one in the backward pass on a CPU.
+        variables["TIMM_FUSED_ATTN"] = "0"
+    return variables
 
 
 def execute(run: CellRun, setup: TaskSetup, device: str, report: Report) -> None:

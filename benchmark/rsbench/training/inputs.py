@@ -94,11 +94,19 @@ def train_counts(labels: NDArray[np.int64], indices: NDArray[np.int64], classes:
     return [int(n) for n in np.bincount(labels[indices], minlength=classes)]
 
 
-@lru_cache(maxsize=4)
-def _target(choice: str, folders: Folders) -> Target:
-    chosen = PluginChoice.model_validate_json(choice)
+def open_target(chosen: PluginChoice, folders: Folders) -> Target:
+    """Open the prepared target of a cell.
+
+    Raises:
+        TargetError: its files are missing or inconsistent.
+    """
     kind = registry.target_class(chosen.kind)
     return kind.open(chosen.name, checked_options(kind.Options, chosen), folders)
+
+
+@lru_cache(maxsize=4)
+def _target(choice: str, folders: Folders) -> Target:
+    return open_target(PluginChoice.model_validate_json(choice), folders)
 
 
 @lru_cache(maxsize=2)

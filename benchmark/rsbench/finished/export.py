@@ -1,0 +1,127 @@
+"""Write a trained model for use outside of rsbench."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from safetensors.torch import save_file
+from torch import Tensor
+
+import rsbench
+from rsbench.atomic import new_folder
+from rsbench.errors import ExportError
+from rsbench.training.artefacts import GAMMA_PREFIX
+from rsbench.training.restore import RestoredModel
+
+ExportFormat = Literal["merged", "safetensors", "peft"]
+
+#: What describes an export, beside its weights.
+DESCRIPTION = "rsbench.json"
+
+#: File name and content of every weights file of an export, and of every other one.
+Files = tuple[dict[str, dict[str, Tensor]], dict[str, Any]]
+
+
+def export(restored: RestoredModel, format_: ExportFormat, folder: Path) -> None:
+    """Write the model into ``folder``, which must not exist or be empty.
+
+    Every format holds ``head.safetensors`` or the head's weights, and ``rsbench.json`` with
+    what else is needed to use them: class names, normalisation, sizes, method, gammas, and
+    which backbone.
+
+    * ``merged``: ``model.safetensors``, the backbone with everything folded in, in timm's keys.
+    * ``safetensors``: ``adapter.safetensors``, what was trained, and nothing folded.
+    * ``peft``: ``adapter_config.json`` and ``adapter_model.safetensors`` for Hugging Face's
+      ``peft`` library.
+
+    Args:
+        restored: the model.
+        format_: which of them.
+        folder: where to write.
+
+    Raises:
+        ExportError: the format cannot express this model exactly, or the folder is in use.
+    """
+    weights, others = _WRITERS[format_](restored)
+    others[DESCRIPTION] = describe(restored, format_)
+    if folder.exists():
+        try:
+            folder.rmdir()  # an empty folder makes way for the whole one
+        except OSError as error:
+            raise ExportError(
+                "the folder exists and is not empty",
+                where=folder,
+                remedy="name a new folder with --out",
+            ) from error
+    try:
+        with new_folder(folder) as building:
+            for name, tensors in weights.items():
+                save_file(_contiguous(tensors), building / name, metadata={"format": "pt"})
+            for name, content in others.items():
+                text = json.dumps(content, indent=2, allow_nan=False) + "\n"
+                (building / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ExportError(
+            f"the export cannot be written: {error}",
+            where=folder,
+            remedy="name a folder that you may write, on a disk with space, with --out",
+        ) from error
+
+
+def describe(restored: RestoredModel, format_: ExportFormat) -> dict[str, Any]:
+    """Everything but weights that a user of the model needs, as JSON values."""
+    record, cell = restored.record, restored.record.cell
+    return {
+        "format": format_,
+        "rsbench": rsbench.__version__,
+        "cell": record.id,
+        "label": cell.label,
+        "class_names": list(record.class_names),
+        "input": restored.view.model_dump(mode="json"),
+        "backbone": record.identity["backbone"],
+        "method": cell.method.model_dump(mode="json"),
+        "metapeft": None if cell.metapeft is None else cell.metapeft.model_dump(mode="json"),
+        "gammas": {key: gamma.tolist() for key, gamma in restored.gammas.items()},
+        "head": {
+            "kind": "cosine",
+            "scale": cell.recipe.head_scale,
+            "logits": "scale * normalize(features) @ normalize(weight).T, rows of length 1",
+        },
+        "disclaimers": list(record.disclaimers),
+    }
+
+
+def _merged(restored: RestoredModel) -> Files:
+    state = restored.method.merged_state(restored.network, restored.attachment)
+    return {"model.safetensors": state, "head.safetensors": _head(restored)}, {}
+
+
+def _adapter(restored: RestoredModel) -> Files:
+    trained = restored.model.trained_state(with_backbone=bool(restored.attachment.trained))
+    gammas = {f"{GAMMA_PREFIX}{key}": gamma for key, gamma in restored.gammas.items()}
+    return {"adapter.safetensors": trained | gammas}, {}
+
+
+def _peft(restored: RestoredModel) -> Files:
+    adapter = restored.method.peft_adapter(restored.network, restored.attachment)
+    files = {"adapter_model.safetensors": adapter.tensors, "head.safetensors": _head(restored)}
+    return files, {"adapter_config.json": adapter.config}
+
+
+def _head(restored: RestoredModel) -> dict[str, Tensor]:
+    return {"weight": restored.model.head.weight.detach()}
+
+
+def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copies on the CPU that share no memory, as safetensors wants them."""
+    return {name: tensor.to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+
+
+_WRITERS: dict[ExportFormat, Callable[[RestoredModel], Files]] = {
+    "merged": _merged,
+    "safetensors": _adapter,
+    "peft": _peft,
+}
