@@ -1,186 +1,95 @@
-"""The outer loop: draws D_val and moves the modulators."""
+"""The outer loop: draws D_val and takes outer steps when they are due (section 9.1)."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Callable
 
 import numpy as np
-import pandas as pd
-import torch
-from lightning.fabric.wrappers import _FabricOptimizer
 from numpy.typing import NDArray
 
 from rsbench.errors import SettingsError
-from rsbench.strategy import StrategyResult
-from rsbench.streams import stream
 from rsbench.training.context import TrainingContext
 from rsbench_metapeft.config import MetaPEFTOptions
-from rsbench_metapeft.modulator import Modulator, inverse_softplus
-from rsbench_metapeft.sampling import Audit, draw_validation
+from rsbench_metapeft.draws import ValidationDraws
+from rsbench_metapeft.steps import OuterStep
+from rsbench_metapeft.timetable import Timetable
 
 
 class OuterLoop:
-    """Owns the modulators of one cell, their optimiser, and the D_val in use.
+    """Runs outer loops around the inner steps of one cell.
 
     Args:
         options: of MetaPEFT.
         context: the cell being trained.
+        step: what an outer step does; None: there are none, D_val is only left out.
+        at_end: called at the end of every loop with the number of inner steps done.
+
+    Attributes:
+        draws: D_val of the loop that runs.
+        outer_steps: taken so far.
 
     Raises:
-        SettingsError: no module was inserted, so there is nothing to modulate.
+        SettingsError: gamma would rest through all epochs, or D_val cannot be drawn.
     """
 
-    def __init__(self, options: MetaPEFTOptions, context: TrainingContext) -> None:
+    def __init__(
+        self,
+        options: MetaPEFTOptions,
+        context: TrainingContext,
+        step: OuterStep | None,
+        at_end: Callable[[int], None],
+    ) -> None:
         self.options, self.context = options, context
-        self.modulators = self._install()
-        rhos = [modulator.rho for modulator in self.modulators.values()]
-        # Adam without weight decay: decay would pull gamma to softplus(0) (section 2.3, row 7)
-        adam = torch.optim.Adam(rhos, lr=options.learning_rate)
-        self.optimizer = cast("_FabricOptimizer", context.fabric.setup_optimizers(adam))
-        self.rhos = rhos
+        self.step, self.at_end = step, at_end
+        self.draws = ValidationDraws(options, context)
         self.outer_steps = 0
-        self.audit = Audit(context.labels, context.groups, int(context.labels.max()) + 1)
-        self._trajectory: list[dict[str, Any]] = []
-        self._fixed: NDArray[np.int64] | None = None
-        self._loop = -1
-        self._loop_start = 0
-        self._note_gammas(step=0)
+        self._timetable = Timetable()
+        self._steps_per_epoch = context.steps_per_epoch(self.draws.pool_size)
+        if step is not None and options.warm_up_epochs >= context.recipe.epochs:
+            raise SettingsError(
+                f"gamma would rest through all of the training: warm_up_epochs is "
+                f"{options.warm_up_epochs}, epochs is {context.recipe.epochs}",
+                remedy="lower warm_up_epochs or raise recipe.epochs",
+            )
+
+    @property
+    def loops(self) -> int:
+        """Outer loops begun so far."""
+        return self._timetable.loops
 
     def before_epoch(self, epoch: int) -> NDArray[np.int64]:
-        """The inner steps' pool of this epoch; draws D_val if the outer loop is an epoch."""
-        train = self.context.train
+        """What the inner steps of this epoch draw from; begins the loop if it is an epoch."""
         if self.options.outer_loop == "epoch":
-            pool_size = self._pool_size()
-            steps = self.context.steps_per_epoch(pool_size)
-            self._start_loop(first_step=epoch * steps, length=steps)
-            return train if self.options.overlap else np.setdiff1d(train, self._validation)
-        return train
+            self._start(epoch * self._steps_per_epoch, self._steps_per_epoch)
+        return self.draws.pool()
 
-    def after_step(self, step: int) -> None:
-        """Take the outer steps due after inner step ``step``: spread evenly over the loop."""
+    def before_step(self, step: int, indices: NDArray[np.int64]) -> None:
+        """Begin a loop of some inner steps where one is due."""
         length = self.options.outer_loop
         if length != "epoch" and step % length == 0:
-            self._start_loop(first_step=step, length=length)
-        done = step - self._loop_start + 1
-        due = done * self._planned // self._length
-        while self._taken < due:
-            self._outer_step()
-        if done == self._length:
-            self._note_gammas(step + 1)
+            self._start(step, length)
+        if self.step is not None:
+            self.step.before_inner(step, indices)
 
-    def result(self) -> StrategyResult:
-        """What goes into the record."""
-        values = self._values()
-        rate = self.options.learning_rate
-        summary = {
-            "name": "metapeft",
-            "outer_steps": self.outer_steps,
-            "outer_loops": self._loop + 1,
-            "travel_bound": round(rate * self.outer_steps, 6),
-            "largest_rho_travel": max(abs(rho.item() - self._rho0) for rho in self.rhos),
-            "gamma": values,
-            "validation_audit": self.audit.summary() if self.audit.loops else None,
-        }
-        if rate * self.outer_steps < 1.0:
-            self.context.note(
-                f"gamma could move little: learning rate x outer steps = "
-                f"{rate * self.outer_steps:.3g} < 1 bounds the travel of rho"
-            )
-        with torch.no_grad():
-            gammas = {key: modulator().cpu() for key, modulator in self.modulators.items()}
-        table = pd.DataFrame(self._trajectory)
-        return StrategyResult(len(self.modulators), summary, {"gamma": table}, gammas)
+    def after_step(self, step: int, indices: NDArray[np.int64]) -> None:
+        """Take the outer steps due after inner step ``step``, which read ``indices``."""
+        due = self._timetable.due_after(step)
+        if self.step is not None and step >= self.options.warm_up_epochs * self._steps_per_epoch:
+            for _ in range(due):
+                self._outer_step(self.step, indices)
+        if self._timetable.ends_with(step):
+            self.at_end(step + 1)
 
-    def _install(self) -> dict[str, Modulator]:
-        init = self.options.gamma_init
-        self._rho0 = init if self.options.gamma_init_is == "rho" else inverse_softplus(init)
-        device = self.context.reader.device
-        modulators: dict[str, Modulator] = {}
-        for site, module in self.context.attachment.modules():
-            # Only an outer step may let gradients reach rho: those of the inner steps would
-            # otherwise add up in rho.grad and end in Adam's next step (check 14).
-            modulator = Modulator(self._rho0).to(device).requires_grad_(False)
-            module.gamma = modulator.forward
-            modulators[site.key] = modulator
-        if not modulators:
-            raise SettingsError(
-                "MetaPEFT needs a method that inserts modules: there is nothing to modulate",
-                remedy="use MetaPEFT with lora, not with linear or full",
-            )
-        return modulators
-
-    def _start_loop(self, first_step: int, length: int) -> None:
-        self._loop += 1
-        self._loop_start, self._length, self._taken = first_step, length, 0
-        self._validation = self._draw()
-        self.audit.add(self._validation)
-        batch = self.context.recipe.batch_size
-        whole_pass = -(-len(self._validation) // batch)
+    def _start(self, first_step: int, length: int) -> None:
+        loop, epochs = self._timetable.loops, self.context.recipe.epochs
+        self.draws.start(loop, first_step, length, epochs)
         planned = self.options.outer_batches
-        self._planned = whole_pass if planned == "pass" else planned
-        self._order = self._shuffled()
+        if planned == "pass":
+            planned = self.draws.batches_of_a_pass()
+        self._timetable.start(first_step, length, planned)
 
-    def _draw(self) -> NDArray[np.int64]:
-        if self.options.val_source == "fixed" and self._fixed is not None:
-            return self._fixed
-        drawn = draw_validation(
-            self.context.train,
-            self.context.labels,
-            self.options.ratio,
-            self.options.sampling == "stratified",
-            stream(self.context.seed, "validation", self._loop),
-        )
-        self._fixed = drawn
-        return drawn
-
-    def _shuffled(self) -> NDArray[np.int64]:
-        rng = stream(self.context.seed, "validation order", self._loop, self.outer_steps)
-        return rng.permutation(self._validation)
-
-    def _next_batch(self) -> NDArray[np.int64]:
-        """The next batch of D_val; a new pass begins when it is used up."""
-        if not self._order.size:
-            self._order = self._shuffled()
-        size = self.context.recipe.batch_size
-        batch, self._order = self._order[:size], self._order[size:]
-        return batch
-
-    def _outer_step(self) -> None:
-        """One Adam step on rho; no gradient of phi is even computed (check 13)."""
-        rng = stream(self.context.seed, "outer augmentation", self.outer_steps)
-        images, labels = self.context.reader.train(self._next_batch(), rng)
-        self._open_to_gradients(True)
-        loss = self.context.loss(self.context.model(images), labels)
-        self.context.fabric.backward(loss, inputs=self.rhos)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        self._open_to_gradients(False)
-        self._taken += 1
+    def _outer_step(self, step: OuterStep, inner: NDArray[np.int64]) -> None:
+        joint = self.options.gamma == "joint"
+        indices = inner if joint else self.draws.next_batch(self.outer_steps)
+        step.take(self.context.batch(indices, "outer augmentation", self.outer_steps))
         self.outer_steps += 1
-
-    def _open_to_gradients(self, is_open: bool) -> None:
-        for rho in self.rhos:
-            rho.requires_grad_(is_open)
-
-    def _pool_size(self) -> int:
-        train = self.context.train
-        if self.options.overlap:
-            return len(train)
-        return len(train) - max(1, round(self.options.ratio * len(train)))
-
-    def _values(self) -> dict[str, float]:
-        with torch.no_grad():
-            return {key: float(m()) for key, m in self.modulators.items()}
-
-    def _note_gammas(self, step: int) -> None:
-        for key, value in self._values().items():
-            site = self.context.attachment.sites[key]
-            self._trajectory.append(
-                {
-                    "inner_step": step,
-                    "outer_step": self.outer_steps,
-                    "block": site.block,
-                    "position": site.position,
-                    "gamma": value,
-                }
-            )

@@ -12,29 +12,34 @@ from numpy.typing import NDArray
 from rsbench.groups import GROUP_NAMES, ClassGroups
 
 
+def validation_size(samples: int, ratio: float) -> int:
+    """``round(ratio * n)`` samples in D_val, at least one (check 15)."""
+    return max(1, round(ratio * samples))
+
+
 def draw_validation(
-    train: NDArray[np.int64],
+    candidates: NDArray[np.int64],
     labels: NDArray[np.int64],
-    ratio: float,
+    size: int,
     stratified: bool,
     rng: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """A random subset of ``round(ratio * n)`` training indices, ascending, no repetition.
+    """A random subset of the candidates, ascending, no repetition.
 
     Args:
-        train: indices that may be trained on, shape (n,).
+        candidates: indices of the train split that may be drawn, shape (n,), n >= size.
         labels: labels of the whole train split.
-        ratio: share to draw.
+        size: number to draw.
         stratified: class by class: each class gives its share, rounded up or down at random
             so that the shares add up; else uniformly.
         rng: random stream.
     """
-    size = max(1, round(ratio * len(train)))
     if not stratified:
-        return np.sort(rng.choice(train, size=size, replace=False))
-    order = np.argsort(labels[train], kind="stable")
-    by_class = np.split(train[order], np.flatnonzero(np.diff(labels[train][order])) + 1)
-    shares = np.cumsum([len(members) * size / len(train) for members in by_class])
+        return np.sort(rng.choice(candidates, size=size, replace=False))
+    found = labels[candidates]
+    order = np.argsort(found, kind="stable")
+    by_class = np.split(candidates[order], np.flatnonzero(np.diff(found[order])) + 1)
+    shares = np.cumsum([len(members) * size / len(candidates) for members in by_class])
     # systematic sampling: one random offset rounds all shares, and their sum is exact
     bounds = np.floor(np.concatenate([[0.0], shares]) + rng.random() + 1e-9).astype(int)
     numbers = np.minimum(np.diff(bounds), [len(members) for members in by_class])
