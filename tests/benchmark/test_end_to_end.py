@@ -63,7 +63,7 @@ def test_every_cell_leaves_a_record_and_its_artefacts(finished: Path) -> None:
         assert len(record.epochs) == 2
         expected = {"record.json", "predictions.parquet", "features.npz", "adapter.safetensors"}
         assert {path.name for path in folder.iterdir()} == expected | (
-            {"gamma.csv"} if metapeft else set()
+            {"gamma.csv", "gamma_final.csv"} if metapeft else set()
         )
 
 
