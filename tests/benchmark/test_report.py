@@ -17,7 +17,7 @@ from rsbench.errors import RecordError, ResultsFolderError
 from rsbench.plan import CellRun, Plan, PlannedCell, settings_digest
 from rsbench.record import Environment, Failure, Metrics, ParameterCounts, Record, Timing
 from rsbench.report.aggregate import aggregate
-from rsbench.report.tables import print_table, to_csv, to_markdown, write_tables
+from rsbench.report.tables import modulators_csv, print_table, to_csv, to_markdown, write_tables
 from rsbench.settings import PluginChoice, Recipe
 from rsbench.store import RunFolder, RunIndex, find_run
 
@@ -180,6 +180,69 @@ class TestNumbers:
         variants = [row["variant"] for row in csv_rows(folder)]
         assert variants == ["recipe.learning_rate=0.1", "recipe.learning_rate=0.2"]
         assert "recipe.learning_rate=0.1" in table_lines(folder)[0]
+
+
+class TestModulators:
+    def test_a_control_is_named_and_its_gammas_stand_beside_the_learned_ones(
+        self, folder: RunFolder, fill: Callable[..., None]
+    ) -> None:
+        plain, learned = make_run(), make_run(metapeft=True)
+        joint = make_run(method="lora_joint", metapeft=True)
+        summary = {
+            "outer_steps": 40,
+            "travel_bound": 2.0,
+            "gamma": {"block0_q": 0.5, "block1_q": 2.0},
+        }
+        summary |= {"spread": 0.7, "travel": {"mean": 0.4, "largest": 1.25}}
+        records = [
+            make_record(plain),
+            make_record(learned, strategy={**summary, "control": "learned"}),
+            make_record(joint, strategy={**summary, "control": "joint", "travel": None}),
+        ]
+        fill([plain, learned, joint], records)
+        assert [row["metapeft"] for row in csv_rows(folder)] == ["no", "yes", "joint"]
+        table = aggregate(folder)
+        assert [row.full_method for row in table.rows] == [
+            "lora",
+            "lora+metapeft",
+            "lora_joint+joint",
+        ]
+        first, second = csv.DictReader(io.StringIO(modulators_csv(table)))
+        assert (first["method"], first["gamma"]) == ("lora", "learned")
+        assert float(first["mean_gamma"]) == 1.25
+        assert (float(first["smallest"]), float(first["largest"])) == (0.5, 2.0)
+        assert float(first["largest_travel"]) == 1.25
+        assert (second["gamma"], second["largest_travel"]) == ("joint", "")
+        text = to_markdown(table)
+        assert "## Modulators" in text
+        assert "Adam moves gamma whether or not there is a signal" in text
+
+    def test_gammas_are_averaged_over_seeds(
+        self, folder: RunFolder, fill: Callable[..., None]
+    ) -> None:
+        runs = [make_run(metapeft=True, seed=seed) for seed in (0, 1)]
+        records = [
+            make_record(run, strategy={"control": "learned", "gamma": {"block0_q": value}})
+            for run, value in zip(runs, (0.5, 1.5), strict=True)
+        ]
+        fill(runs, records)
+        (row,) = csv.DictReader(io.StringIO(modulators_csv(aggregate(folder))))
+        assert (float(row["mean_gamma"]), row["seeds"]) == (1.0, "2")
+
+    def test_without_metapeft_there_is_no_such_table(
+        self, folder: RunFolder, fill: Callable[..., None]
+    ) -> None:
+        run = make_run()
+        fill([run], [make_record(run)])
+        assert "## Modulators" not in to_markdown(aggregate(folder))
+
+    def test_a_row_of_one_seed_says_so(self, folder: RunFolder, fill: Callable[..., None]) -> None:
+        runs = [make_run(seed=0), make_run(seed=1), make_run(method="bitfit")]
+        fill(runs, [make_record(run) for run in runs])
+        (line,) = [
+            each for each in to_markdown(aggregate(folder)).splitlines() if "one seed" in each
+        ]
+        assert line.endswith("/ bitfit")
 
 
 class TestFootnotes:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rsbench.record import Record
+from rsbench.report.modulators import LEARNED, ModulatorSummary, control_of, summarise
 from rsbench.store import RunFolder, RunIndex
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Row:
         backbone: label.
         target: label.
         method: label.
-        metapeft: "yes" or "no".
+        metapeft: "yes", "no", or for a control of MetaPEFT what it does with gamma ("joint", ...).
         variant: settings in which rows of the same labels differ, "" where there is one row.
         evaluated_on: "test" or "validation".
         seeds: seeds of the finished cells, sorted.
@@ -48,6 +49,7 @@ class Row:
         modulators: trained scalars of MetaPEFT.
         train_seconds: mean over the seeds.
         precisions: resolved precisions, sorted.
+        gamma: the modulators, None for the plain method.
     """
 
     backbone: str
@@ -62,11 +64,13 @@ class Row:
     modulators: int
     train_seconds: float
     precisions: tuple[str, ...]
+    gamma: ModulatorSummary | None = None
 
     @property
     def full_method(self) -> str:
-        """The method with "+metapeft" where that is on."""
-        return self.method + ("+metapeft" if self.metapeft == "yes" else "")
+        """The method with "+metapeft" where that is on, or "+joint" and the like."""
+        suffix = {"no": "", "yes": "+metapeft"}.get(self.metapeft, f"+{self.metapeft}")
+        return self.method + suffix
 
     @property
     def label(self) -> str:
@@ -136,8 +140,8 @@ def _rows(records: Sequence[Record]) -> tuple[Row, ...]:
     groups: defaultdict[str, list[Record]] = defaultdict(list)
     for record in records:
         groups[json.dumps(_setting(record), sort_keys=True)].append(record)
-    settings = [_flat(_setting(group[0])) for group in groups.values()]
-    variants = _variants([_labels(group[0]) for group in groups.values()], settings)
+    settings = [flat(_setting(group[0])) for group in groups.values()]
+    variants = differences([_labels(group[0]) for group in groups.values()], settings)
     return tuple(
         _row(group, variant) for group, variant in zip(groups.values(), variants, strict=True)
     )
@@ -163,6 +167,7 @@ def _row(records: list[Record], variant: str) -> Row:
         precisions=tuple(
             sorted({each.environment.precision for each in records if each.environment})
         ),
+        gamma=summarise(records),
     )
 
 
@@ -181,12 +186,18 @@ def _setting(record: Record) -> dict[str, Any]:
 
 def _labels(record: Record) -> tuple[str, str, str, str]:
     cell = record.cell
-    metapeft = "yes" if cell.metapeft else "no"
+    control = control_of(record)
+    metapeft = "no" if cell.metapeft is None else control if control != LEARNED else "yes"
     return cell.backbone.name, cell.target.name, cell.method.name, metapeft
 
 
-def _variants(labels: Sequence[tuple[str, ...]], settings: Sequence[dict[str, Any]]) -> list[str]:
-    """For rows that share their labels: the fields in which they differ, with their values."""
+def differences(labels: Sequence[tuple[str, ...]], settings: Sequence[dict[str, Any]]) -> list[str]:
+    """For rows that share their labels: the fields in which they differ, with their values.
+
+    Args:
+        labels: of each row.
+        settings: of each row, flat.
+    """
     texts: list[str] = []
     for label, setting in zip(labels, settings, strict=True):
         twins = [other for same, other in zip(labels, settings, strict=True) if same == label]
@@ -196,14 +207,14 @@ def _variants(labels: Sequence[tuple[str, ...]], settings: Sequence[dict[str, An
     return texts
 
 
-def _flat(value: Any, path: str = "") -> dict[str, Any]:
+def flat(value: Any, path: str = "") -> dict[str, Any]:
     """Nested mappings as one mapping from dotted paths to values."""
     if not isinstance(value, dict):
         return {path: value}
-    flat: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for key, inner in value.items():
-        flat.update(_flat(inner, f"{path}.{key}" if path else str(key)))
-    return flat
+        found.update(flat(inner, f"{path}.{key}" if path else str(key)))
+    return found
 
 
 def _reason(record: Record) -> str:

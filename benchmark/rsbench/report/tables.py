@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from rsbench.atomic import write_file
 from rsbench.report.aggregate import METRICS, MainTable, Row, Spread, aggregate
+from rsbench.report.modulators import COLUMNS as MODULATOR_COLUMNS
+from rsbench.report.modulators import EXPLANATION
 from rsbench.store import RunFolder, explained
 
 if TYPE_CHECKING:
@@ -29,13 +31,14 @@ DEFINITIONS = (
     "(ddof = 1) over the seeds; "
     f"{EMPTY}: no class of the group was tested.",
     "trainable parameters: everything that training changes: method, head and modulators; "
-    "modulators: scalars that MetaPEFT trains; train seconds: wall time of the training loop, "
+    "modulators: scalars that MetaPEFT trains; metapeft: yes, no, or what a control does with "
+    "gamma instead of learning it; train seconds: wall time of the training loop, "
     "mean over the seeds.",
 )
 
 
 def write_tables(folder: RunFolder) -> MainTable:
-    """Rebuild ``tables/main.csv`` and ``tables/main.md``; the same records give the same bytes.
+    """Rebuild the tables in ``tables/``; the same records give the same bytes.
 
     Raises:
         ResultsFolderError: the folder is not a run, or cannot be written.
@@ -46,6 +49,7 @@ def write_tables(folder: RunFolder) -> MainTable:
         folder.tables.mkdir(exist_ok=True)
         write_file(folder.tables / "main.csv", to_csv(table).encode())
         write_file(folder.tables / "main.md", to_markdown(table).encode())
+        write_file(folder.tables / "modulators.csv", modulators_csv(table).encode())
     return table
 
 
@@ -81,7 +85,41 @@ def to_markdown(table: MainTable) -> str:
         lines.append("No cell is finished.")
     for line in [*footnotes(table), *DEFINITIONS]:
         lines += ["", line]
+    lines += _modulators_markdown(table.rows)
     return "\n".join(lines) + "\n"
+
+
+def modulators_csv(table: MainTable) -> str:
+    """Where the modulators ended, one line per row that has a training strategy."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    titles = [title.replace(" ", "_") for title, _ in MODULATOR_COLUMNS]
+    writer.writerow(["backbone", "target", "method", "variant", "seeds", *titles])
+    for row in table.rows:
+        if row.gamma is not None:
+            labels = (row.backbone, row.target, row.method, row.variant, len(row.seeds))
+            values = [value(row.gamma) for _, value in MODULATOR_COLUMNS]
+            writer.writerow([*labels, *("" if value is None else value for value in values)])
+    return text.getvalue()
+
+
+def _modulators_markdown(rows: Sequence[Row]) -> list[str]:
+    shown = [row for row in rows if row.gamma is not None]
+    if not shown:
+        return []
+    titles = ["row", *(title for title, _ in MODULATOR_COLUMNS)]
+    lines = ["", "## Modulators", "", _markdown_row(titles)]
+    lines.append("| " + " | ".join("---" for _ in titles) + " |")
+    for row in shown:
+        values = [] if row.gamma is None else [value(row.gamma) for _, value in MODULATOR_COLUMNS]
+        lines.append(_markdown_row([row.label, *(_number(value) for value in values)]))
+    return [*lines, "", EXPLANATION]
+
+
+def _number(value: str | float | None) -> str:
+    if value is None:
+        return EMPTY
+    return value if isinstance(value, str) else f"{value:.3g}"
 
 
 def to_rich(table: MainTable) -> Table:
@@ -118,6 +156,10 @@ def footnotes(table: MainTable) -> list[str]:
             f"left out: {table.foreign} cells in the folder that the matrix does not name "
             "(from another version of it, or of its data)"
         )
+    single = [row.label for row in table.rows if len(row.seeds) == 1]
+    if single:
+        which = "all rows" if len(single) == len(table.rows) else _shortened(single)
+        lines.append(f"**one seed only, so nothing is known of the spread**: {which}")
     if len({row.seeds for row in table.rows}) > 1:
         listed = _exceptions(table.rows, lambda row: ", ".join(map(str, row.seeds)))
         lines.append(f"**the rows do not all have the same seeds**: {listed}")
