@@ -78,6 +78,7 @@ def run_cell(
         report({"phase": "test"})
         outputs = trainer.test()
         trainer.write(out, outputs, result, keep_weights)
+        parameters = trainer.parameter_counts(result)  # of what is attached: before close
     finally:
         trainer.close()
     classes = inputs.target.number_of_classes
@@ -92,7 +93,7 @@ def run_cell(
         train_counts=tuple(trainer.counts),
         test_counts=tuple(int(n) for n in np.bincount(outputs.labels, minlength=classes)),
         metrics=compute_metrics(outputs.labels, outputs.predictions, groups, classes),
-        parameters=trainer.parameter_counts(result),
+        parameters=parameters,
         timing=trainer.timing(loop, time.perf_counter() - started),
         view=InputView(
             image_size=inputs.backbone.info.image_size,
