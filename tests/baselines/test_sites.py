@@ -75,6 +75,8 @@ def test_every_block_has_the_positions_of_its_family(family: str) -> None:
             if site.block == block:
                 found.setdefault(site.kind, []).append(site.position)
         assert found == POSITIONS[family]
+    biases = [site.layer for site in sites if site.kind == "bias"]
+    assert len(set(biases)) == len(biases)
     assert max(site.block for site in sites) == BLOCKS[family] - 1
 
 
