@@ -78,6 +78,19 @@ class MetaPEFT(Strategy):
         """As the recipe says; the released code's loop takes more."""
         return self.mode.plan_epochs(epochs)
 
+    def expected_cost(self) -> float | None:
+        """``1 + ratio`` where gamma learns by first-order steps, one pass over D_val per epoch.
+
+        An outer step costs what an inner step does (section 9.1); nothing is said of the other
+        settings.
+        """
+        options = self.options
+        learns = (options.mode, options.gamma, options.hypergradient)
+        length = (options.outer_loop, options.outer_batches)
+        if learns == ("paper", "learned", "first_order") and length == ("epoch", "pass"):
+            return 1.0 + options.ratio
+        return None
+
     def before_epoch(self, epoch: int) -> NDArray[np.int64]:
         """Draw D_val where an outer loop begins; return what the inner steps draw from."""
         return self.mode.before_epoch(epoch)

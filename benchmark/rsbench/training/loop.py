@@ -28,11 +28,13 @@ class LoopResult:
         epochs: one line per epoch.
         seconds: wall time of the loop, validation excluded.
         images: images that inner steps read.
+        steps: inner steps.
     """
 
     epochs: tuple[EpochLog, ...]
     seconds: float
     images: int
+    steps: int
 
 
 class Loop:
@@ -90,7 +92,7 @@ class Loop:
             if accuracy is not None and self._stalled(epochs):
                 self.context.note(f"stopped early after epoch {epoch + 1} of {self.plan.run}")
                 break
-        return LoopResult(tuple(epochs), self.seconds, self.images)
+        return LoopResult(tuple(epochs), self.seconds, self.images, self.step)
 
     def _epoch(self, epoch: int, pool: NDArray[np.int64], schedule: LRScheduler | None) -> float:
         recipe = self.context.recipe
