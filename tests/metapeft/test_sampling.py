@@ -119,7 +119,7 @@ def test_without_overlap_short_loops_draw_what_their_inner_steps_do_not_read(
 def test_a_loop_that_leaves_too_few_samples_is_refused() -> None:
     context = make_context(RECIPE, rank=2)
     metapeft(overlap=False, outer_loop=4).begin(context)  # 16 read, 5 left, 4 needed
-    with pytest.raises(SettingsError, match="5 inner steps read 20 of the 21 .* leave 1, .* 4"):
+    with pytest.raises(SettingsError, match=r"5 inner steps read 20 of the 21 .* leave 1, .* 4"):
         metapeft(overlap=False, outer_loop=5).begin(context)
     with pytest.raises(SettingsError, match="leave 0"):
         metapeft(overlap=False, outer_loop=50).begin(context)
