@@ -15,7 +15,7 @@ from typing import Annotated, TextIO
 import typer
 
 from rsbench import __version__
-from rsbench.cli import data, doctor, export, gammas, listing, predict, report, run
+from rsbench.cli import cost, data, doctor, export, gammas, listing, predict, report, run
 from rsbench.errors import RsbenchError
 from rsbench.matrix import MatrixWarning
 
@@ -53,6 +53,7 @@ def _options(
 
 
 run.register(app)
+cost.register(app)
 report.register(app)
 predict.register(app)
 export.register(app)

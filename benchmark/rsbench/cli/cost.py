@@ -1,0 +1,75 @@
+"""``rsbench cost``: what every method costs on this machine, plain and with MetaPEFT."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command ``cost`` to ``app``."""
+    app.command("cost")(cost)
+
+
+def cost(
+    matrix: Annotated[
+        str, typer.Option(help="Name of a shipped matrix, or path of a YAML file.")
+    ] = "demo",
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="Measure only some variants: target, backbone, method or metapeft. Repeatable.",
+        ),
+    ] = None,
+    rounds: Annotated[
+        int, typer.Option(min=1, help="Rounds that count; a warm-up round comes before them.")
+    ] = 7,
+    epochs_per_round: Annotated[
+        int, typer.Option(min=1, help="Epochs that every variant trains in a round.")
+    ] = 1,
+    images: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Train on this many images at most, where an epoch takes too long."
+        ),
+    ] = None,
+    memory: Annotated[
+        bool, typer.Option("--memory/--no-memory", help="Whether to measure peak memory, too.")
+    ] = True,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="Threads. Default: as many as a worker of 'rsbench run' has."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv",
+            help="Where to write; every round and the machine go beside it as JSON. "
+            "Default: results/cost/<matrix name>.csv.",
+        ),
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Prepared data sets. Also: RSBENCH_DATA.")
+    ] = None,
+    cache_dir: Annotated[
+        Path | None, typer.Option(help="Decoded images, safe to delete. Also: RSBENCH_CACHE.")
+    ] = None,
+) -> None:
+    """Measure time and memory of every variant of a matrix, side by side, in one run.
+
+    One seed is enough: each backbone, target, method and MetaPEFT is trained once per round. Let
+    the machine do nothing else meanwhile.
+    """
+    from rsbench.cost.results import Effort
+    from rsbench.cost.session import run_cost
+    from rsbench.sweep.devices import choose_resources
+    from rsbench.sweep.session import open_session
+
+    session = open_session(matrix, only=only or (), data=data_dir, cache=cache_dir)
+    file = out if out is not None else Path("results") / "cost" / f"{session.matrix.name}.csv"
+    effort = Effort(rounds, epochs_per_round, images, memory)
+    raise typer.Exit(run_cost(session, file, effort, choose_resources(None, threads, device)))
