@@ -29,13 +29,31 @@ def test_demo_matrices_say_that_their_numbers_are_demo_numbers(name: str) -> Non
     assert {cell.backbone.kind for cell in expand(matrix)} == {"demo_vit"}
 
 
-def test_demo_compares_three_methods_on_two_targets_with_three_seeds() -> None:
+FAMILIES = ("bitfit", "vpt_shallow", "vpt_deep", "lora", "adapter", "adaptformer")
+VARIANTS = {"linear", "full", *FAMILIES, *(f"{family}+metapeft" for family in FAMILIES)}
+
+
+def test_demo_shows_all_variants_once_and_lora_on_both_targets_with_more_seeds() -> None:
     cells = expand(load_matrix("demo"))
-    assert {cell.target.name for cell in cells} == {"demo_dota", "demo_fusrs"}
-    methods = {Labels.of(cell).method_names[-1] for cell in cells}
-    assert methods == {"linear", "lora", "lora+metapeft"}
-    assert len({cell.seed for cell in cells}) == 3
-    assert len(cells) == 18
+    assert len(VARIANTS) == 14
+    shown = {Labels.of(c).method_names[-1] for c in cells if c.target.name == "demo_dota"}
+    assert shown >= VARIANTS
+    for method in ("linear", "lora", "lora+metapeft"):
+        chosen = [cell for cell in cells if Labels.of(cell).method_names[-1] == method]
+        seeds = {target: [] for target in ("demo_dota", "demo_fusrs")}
+        for cell in chosen:
+            seeds[cell.target.name].append(cell.seed)
+        assert seeds == {"demo_dota": [0, 1, 2], "demo_fusrs": [0, 1]}
+    controls = {str(cell.metapeft.options["gamma"]) for cell in cells if cell.metapeft}
+    assert controls == {"learned", "joint", "random"}
+
+
+def test_demo_full_is_the_cross_product_and_holds_the_cells_of_the_demo() -> None:
+    full = expand(load_matrix("demo-full"))
+    methods = {Labels.of(cell).method_names[-1] for cell in full}
+    assert methods >= VARIANTS
+    assert len(full) == 2 * len(methods) * 3
+    assert set(map(str, expand(load_matrix("demo")))) <= set(map(str, full))
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -47,9 +65,10 @@ def test_a_method_and_its_metapeft_version_are_a_pair(name: str) -> None:
         assert options.setdefault(key, cell.method.options) == cell.method.options
 
 
-def test_smoke_is_the_demo_at_one_seed_and_one_epoch() -> None:
+def test_smoke_is_a_part_of_the_demo_at_one_seed_and_one_epoch() -> None:
     cells = expand(load_matrix("smoke"))
     assert {(cell.seed, cell.recipe.epochs) for cell in cells} == {(0, 1)}
-    demo = expand(load_matrix("demo"))
-    without_seed = {(c.target.name, Labels.of(c).method_names) for c in demo}
-    assert {(c.target.name, Labels.of(c).method_names) for c in cells} == without_seed
+    demo = {(c.target.name, Labels.of(c).method_names) for c in expand(load_matrix("demo"))}
+    smoke = {(c.target.name, Labels.of(c).method_names) for c in cells}
+    assert {target for target, _ in smoke} == {target for target, _ in demo}
+    assert smoke < demo
