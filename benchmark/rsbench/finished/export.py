@@ -100,9 +100,8 @@ def _merged(restored: RestoredModel) -> Files:
 
 
 def _adapter(restored: RestoredModel) -> Files:
-    trained = restored.model.trained_state(with_backbone=bool(restored.attachment.trained))
     gammas = {f"{GAMMA_PREFIX}{key}": gamma for key, gamma in restored.gammas.items()}
-    return {"adapter.safetensors": trained | gammas}, {}
+    return {"adapter.safetensors": restored.trained | gammas}, {}
 
 
 def _peft(restored: RestoredModel) -> Files:

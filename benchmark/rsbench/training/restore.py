@@ -45,6 +45,8 @@ class RestoredModel:
         network: the backbone's network, the method attached.
         attachment: the inserted modules, with their final weights and gammas.
         model: network and head.
+        trained: the saved weights that the model was given, by name: inserted modules, head,
+            and the network's own where the method trains those.
         gammas: final modulators by key of the inserted module; empty for a plain method.
         view: how a test image becomes the network's input.
         fabric: device and precision.
@@ -56,6 +58,7 @@ class RestoredModel:
     network: nn.Module
     attachment: Attachment
     model: AdaptedModel
+    trained: dict[str, Tensor]
     gammas: dict[str, Tensor]
     view: InputView
     fabric: Fabric
@@ -108,9 +111,17 @@ def restore(record: Record, folder: Path, folders: Folders, device: torch.device
     _load(model, attachment, weights, folder)
     model.to(device).requires_grad_(False).eval()
     _install(attachment, gammas, device, folder)
-    fabric = make_fabric(device, resolve_precision(record.cell.recipe.precision, device))
     return RestoredModel(
-        record, backbone, method, network, attachment, model, gammas, record.view, fabric
+        record=record,
+        backbone=backbone,
+        method=method,
+        network=network,
+        attachment=attachment,
+        model=model,
+        trained=weights,
+        gammas=gammas,
+        view=record.view,
+        fabric=make_fabric(device, resolve_precision(record.cell.recipe.precision, device)),
     )
 
 
