@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -21,9 +21,12 @@ from rsbench.plan import Activity, CellRun, checked_options, silent
 from rsbench.streams import torch_stream
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from rsbench.backbone import Backbone
     from rsbench.cell import Cell
     from rsbench.folders import Folders
+    from rsbench.insertion import Site
 
 
 def check_fit(runs: Iterable[CellRun], folders: Folders, activity: Activity = silent) -> None:
@@ -37,6 +40,7 @@ def check_fit(runs: Iterable[CellRun], folders: Folders, activity: Activity = si
     Raises:
         CheckpointError: a weights file is damaged or does not fit its architecture.
         PositionError: a method asks for a position or block that the backbone does not have.
+        SettingsError: a training strategy cannot train a method.
     """
     for cells in _by_backbone(runs):
         mark = folders.cache / "fits" / _digest(cells)
@@ -75,17 +79,27 @@ def _attach_all(cells: list[Cell], folders: Folders) -> None:
     network = backbone.build()
     sites = backbone.sites(network)
     for cell in cells:
-        kind = registry.method_class(cell.method.kind)
-        method = kind(checked_options(kind.Options, cell.method))
-        depth = 1 + max((site.block for site in sites), default=0)
-        context = AttachContext(number_of_classes=2, depth=depth, generator=torch_stream(0, "fit"))
-        attachment = method.attach(network, sites, context)
         try:
-            if cell.metapeft is not None:
-                strategy = registry.strategy_class(cell.metapeft.kind)
-                strategy(checked_options(strategy.Options, cell.metapeft)).check(attachment)
-        finally:
-            attachment.detach()
+            _attach(cell, network, sites)
+        except RsbenchError as error:
+            suffix = "+metapeft" if cell.metapeft else ""
+            what = f"{cell.method.name}{suffix} on {cell.backbone.name}: {error.what}"
+            raise type(error)(what, where=error.where, remedy=error.remedy) from error
+
+
+def _attach(cell: Cell, network: nn.Module, sites: Sequence[Site]) -> None:
+    """Attach the cell's method, ask its strategy, and detach again."""
+    kind = registry.method_class(cell.method.kind)
+    method = kind(checked_options(kind.Options, cell.method))
+    depth = 1 + max((site.block for site in sites), default=0)
+    context = AttachContext(number_of_classes=2, depth=depth, generator=torch_stream(0, "fit"))
+    attachment = method.attach(network, sites, context)
+    try:
+        if cell.metapeft is not None:
+            strategy = registry.strategy_class(cell.metapeft.kind)
+            strategy(checked_options(strategy.Options, cell.metapeft)).check(attachment)
+    finally:
+        attachment.detach()
 
 
 def _open(cell: Cell, folders: Folders) -> Backbone:

@@ -41,3 +41,16 @@ def test_a_block_that_the_backbone_does_not_have(
     message = run(tmp_path, changed, capsys)
     assert "there is no block 9" in message
     assert "blocks 0 to 1" in message
+    assert "deep on tiny_vit" in message
+
+
+def test_a_strategy_that_cannot_train_the_method(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_world(tmp_path)
+    changed: dict[str, Any] = matrix()
+    changed["methods"] = ["lora_qv+metapeft", "bitfit+metapeft"]
+    changed["metapeft"] = {"mode": "released"}
+    message = run(tmp_path, changed, capsys)
+    assert "bitfit+metapeft on tiny_vit" in message
+    assert "released" in message
