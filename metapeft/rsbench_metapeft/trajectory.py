@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,8 +57,11 @@ class Trajectory:
 
 
 def log_spread(gammas: Mapping[str, float]) -> float | None:
-    """Standard deviation of log gamma over the modules; None where a gamma is 0."""
-    values = np.array(list(gammas.values()))
-    if not values.size or (values <= 0).any():
+    """Sample standard deviation of log gamma over the modules.
+
+    None where it has no meaning: below two modules, or where a gamma is not positive.
+    """
+    values = list(gammas.values())
+    if len(values) < 2 or min(values) <= 0.0:
         return None
-    return float(np.log(values).std())
+    return statistics.stdev(math.log(value) for value in values)

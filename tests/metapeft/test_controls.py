@@ -108,7 +108,7 @@ def test_random_gammas_are_log_normal_frozen_and_of_the_seed() -> None:
     runs = [train(qv(), metapeft(**WITHOUT_STEPS[0]))[1] for _ in range(2)]
     assert runs[0].summary["gamma"] == runs[1].summary["gamma"]
     assert runs[0].summary["spread"] == pytest.approx(
-        np.log(list(runs[0].summary["gamma"].values())).std()
+        np.log(list(runs[0].summary["gamma"].values())).std(ddof=1)
     )
 
 
@@ -243,7 +243,7 @@ def test_the_summary_names_the_control_and_how_far_gamma_went() -> None:
     ways = [abs(inverse_softplus(float(gamma)) - inverse_softplus(0.5)) for gamma in gammas]
     assert summary["travel"]["mean"] == pytest.approx(np.mean(ways), abs=1e-5)
     assert summary["travel"]["largest"] == pytest.approx(max(ways), abs=1e-5)
-    assert summary["spread"] == pytest.approx(np.log(gammas).std(), rel=1e-5)
+    assert summary["spread"] == pytest.approx(np.log(gammas).std(ddof=1), rel=1e-5)
     assert summary["travel_bound"] == pytest.approx(0.3)
     for options in WITHOUT_STEPS:
         _, result, _ = train(qv(), metapeft(**options))

@@ -187,7 +187,7 @@ def check_replays(context: TrainingContext, strategy: MetaPEFT, tolerance: float
     return checked
 
 
-@pytest.mark.parametrize("method", ["lora", "adaptformer"])
+@pytest.mark.parametrize("method", ["lora", "adapter", "adaptformer", "bitfit", "vpt_deep"])
 def test_the_replay_ends_at_the_live_weights(method: str) -> None:
     """Over epochs, with a moving rate, momentum and weight decay."""
     strategy = metapeft(hypergradient="unrolled", unroll_steps=3, learning_rate=0.1, ratio=0.4)
