@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rsbench.insertion import Attachment, Site
 
-Position = Literal["ln1", "qkv", "out", "ln2", "mlp1", "mlp2"]
+Position = Literal["ln1", "qkv", "out", "ln2", "grn", "mlp1", "mlp2"]
 POSITIONS: tuple[Position, ...] = ("ln1", "qkv", "out", "ln2", "mlp1", "mlp2")
 
 
@@ -22,7 +22,8 @@ class BitFitOptions(Settings):
     """Which biases are trained (paper section 1.3)."""
 
     positions: tuple[Position, ...] = POSITIONS
-    """Layers whose bias is trained: both norms, the fused qkv, the projection, both MLP layers."""
+    """Layers whose bias is trained: both norms, the fused qkv, the projection, both MLP layers;
+    on ConvNeXt V2 also ``grn``, the response normalisation."""
     blocks: BlockChoice = "all"
     """Blocks whose biases are trained. The released code ignores this restriction."""
 
