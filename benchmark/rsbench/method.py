@@ -111,5 +111,5 @@ class Method(ABC):
         raise ExportError(
             f"{type(self).__name__} cannot be written as a peft LoRA: that format holds low-rank "
             "additions to linear layers and nothing else",
-            remedy="use --to safetensors",
+            remedy="use --to safetensors: what was trained as it is",
         )

@@ -95,14 +95,18 @@ def test_a_cell_is_found_by_run_and_start_of_its_id_or_by_its_folder(
     assert (found.run, found.base, found.name) == (None, None, cell.record.id)
 
 
-def test_what_names_no_cell_is_an_error_that_lists_them(every_cell: Path) -> None:
+def test_what_names_no_cell_is_an_error_that_lists_them(
+    every_cell: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cell = cell_of(every_cell, "lora")
     with pytest.raises(CellError, match="no cell is called 'nothing'") as error:
         find_cell(f"{every_cell}/nothing")
     assert f"{cell.record.id}  {cell.record.cell.label}" in error.value.remedy
-    with pytest.raises(CellError, match="this is a run") as error:
-        find_cell(str(every_cell))
-    assert cell.record.id in error.value.remedy
+    monkeypatch.chdir(every_cell.parents[1])
+    for run in (str(every_cell), "cells"):
+        with pytest.raises(CellError, match="this is a run") as error:
+            find_cell(run)
+        assert cell.record.id in error.value.remedy
     with pytest.raises(CellError, match="names no cell"):
         find_cell("demo")
     with pytest.raises(ResultsFolderError, match=r"no run\.json"):
@@ -138,7 +142,7 @@ def test_a_failed_or_untrained_cell_is_not_finished(copied: FinishedCell) -> Non
         find_cell(str(copied.folder))
     shutil.rmtree(copied.folder)
     assert copied.run is not None
-    with pytest.raises(CellError, match="not trained yet"):
+    with pytest.raises(CellError, match=r"not finished: .*not trained yet"):
         find_cell(f"{copied.run.path}/{copied.record.id}")
 
 

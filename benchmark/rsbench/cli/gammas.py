@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,8 @@ from rsbench.cli.cells import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from rich.console import Console
 
     from rsbench.finished.find import FinishedCell
@@ -84,11 +86,25 @@ def _print_gammas(cell: FinishedCell, values: Gammas, console: Console) -> None:
     shown_deviation = "undefined" if deviation is None else f"{deviation:.4f}"
     _line(console, f"{len(values.values)} gammas, mean {values.mean:.4f}")
     _line(console, f"spread (standard deviation of log gamma): {shown_deviation}")
-    # whatever single values the strategy reported: outer steps, travel, its bound, ...
-    for name, value in cell.record.strategy.items():
-        if isinstance(value, int | float | str):
-            shown = f"{value:.4g}" if isinstance(value, float) else str(value)
-            _line(console, f"{name.replace('_', ' ')}: {shown}")
+    for line in reported(cell.record.strategy, values):
+        _line(console, line)
+
+
+def reported(strategy: Mapping[str, Any], values: Gammas) -> Iterator[str]:
+    """Numbers that the strategy left in the record, such as outer steps and gamma's travel.
+
+    Lists and the gammas themselves are passed over; the spread is the one computed here.
+    """
+    for name, value in strategy.items():
+        title = name.replace("_", " ")
+        if isinstance(value, int | float) and name != "spread":
+            yield f"{title}: {value:.4g}"
+        elif isinstance(value, str) and name != "name":
+            yield f"{title}: {value}"
+        elif isinstance(value, dict) and value and value.keys() != values.values.keys():
+            numbers = {key: each for key, each in value.items() if isinstance(each, int | float)}
+            if len(numbers) == len(value):
+                yield f"{title}: " + ", ".join(f"{k} {each:.4g}" for k, each in numbers.items())
 
 
 def _prune(

@@ -57,11 +57,12 @@ def find_cell(reference: str) -> FinishedCell:
     path = Path(reference).expanduser()
     if (path / "record.json").is_file():
         return _in_folder(path.absolute())
-    if (path / "run.json").is_file():
+    if (find_run(reference) / "run.json").is_file():
+        cells = _cells(find_run(reference))
         raise CellError(
             "this is a run; name one of its cells",
-            where=path,
-            remedy=f"write {reference.rstrip('/')}/CELL with one of:\n{_listed(_cells(path))}",
+            where=find_run(reference),
+            remedy=f"write {reference.rstrip('/')}/CELL with one of:\n{_listed(cells)}",
         )
     run, slash, start = reference.rstrip("/").rpartition("/")
     if not slash:
@@ -84,7 +85,7 @@ def _in_run(path: Path, start: str) -> FinishedCell:
     record = run.record(identifier)
     if record is None:
         raise CellError(
-            f"the cell {identifier} ({matching[identifier]}) is not trained yet",
+            f"the cell {identifier} is listed, but not finished: {matching[identifier]}",
             where=path,
             remedy="finish the run: the same 'rsbench run' command trains what is left",
         )
@@ -120,11 +121,12 @@ def _finished(folder: Path, record: Record, run: RunFolder | None) -> FinishedCe
 
 
 def _cells(path: Path) -> dict[str, str]:
-    """Labels by id of every cell that the run lists or holds."""
+    """Labels by id of every cell that the run holds, then of those that it only lists."""
     run = RunFolder(path)
     listed = {each.id: each.label for each in run.read_index().cells if each.id is not None}
-    others = dict.fromkeys(run.present(), "no longer in the matrix")
-    return others | listed
+    present = {key: listed.get(key, "no longer in the matrix") for key in run.present()}
+    untrained = {key: f"{listed[key]} (not trained yet)" for key in listed if key not in present}
+    return present | untrained
 
 
 def _listed(cells: Mapping[str, str]) -> str:
