@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from families import FamilyBackbone, family_images
 from finished import cell_of, train
 from safetensors.torch import load_file, save_file
 from tiny import TinyBackbone, attach, images, randomise
@@ -60,6 +61,23 @@ def test_the_peft_library_computes_the_same_features_from_our_export(
     adapter_folder(tmp_path, network, attachment, "lora", **options)
     theirs = peft.PeftModel.from_pretrained(backbone.build(), str(tmp_path))
     torch.testing.assert_close(theirs(images(dtype=dtype)), adapted, atol=tolerance, rtol=tolerance)
+
+
+@pytest.mark.parametrize("family", ["swin", "convnext"])
+def test_exports_of_other_families_load_too(family: str, tmp_path: Path) -> None:
+    backbone = FamilyBackbone(family, torch.float64)
+    network = backbone.build()
+    sites = {site.position for site in backbone.sites(network)}
+    options = {"rank": 2, "positions": [each for each in POSITIONS if each in sites]}
+    attachment = attach("lora", network, backbone, **options)
+    randomise(attachment, torch.float64)
+    pictures = family_images(dtype=torch.float64)
+    adapted = network(pictures)
+    adapter_folder(tmp_path, network, attachment, "lora", **options)
+    theirs = peft.PeftModel.from_pretrained(backbone.build(), str(tmp_path))
+    torch.testing.assert_close(theirs(pictures), adapted, atol=1e-10, rtol=1e-10)
+    attachment.detach()
+    assert (network(pictures) - adapted).abs().max() > 1e-3
 
 
 def test_ranks_and_alphas_per_layer(tmp_path: Path) -> None:

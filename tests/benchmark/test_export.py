@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from families import FamilyBackbone, family_images
 from finished import cell_of, every_method
 from safetensors.torch import load_file
 from timm.models.vision_transformer import VisionTransformer
@@ -108,6 +109,28 @@ def test_merging_is_exact_in_both_precisions_at_random_weights_and_gammas(
     assert (bare(pictures) - adapted).abs().max() > 1e-3
     bare.load_state_dict(state)
     torch.testing.assert_close(bare(pictures), adapted, atol=tolerance, rtol=tolerance)
+
+
+@pytest.mark.parametrize("family", ["swin", "convnext", "convnextv2"])
+@pytest.mark.parametrize("method", ["lora", "bitfit"])
+def test_merging_works_on_every_family(method: str, family: str) -> None:
+    backbone = FamilyBackbone(family, torch.float64)
+    bare = backbone.build()
+    sites = {site.position for site in backbone.sites(bare)}
+    kind = registry.method_class(method)
+    positions = [each for each in kind.Options().positions if each in sites]
+    attachment = attach(method, bare, backbone, positions=positions)
+    randomise(attachment, torch.float64)
+    for number, (_, module) in enumerate(attachment.modules()):
+        gamma = torch.tensor(0.5 + 0.1 * number, dtype=torch.float64)
+        module.gamma = lambda gamma=gamma: gamma  # type: ignore[misc]
+    pictures = family_images(dtype=torch.float64)
+    adapted = bare(pictures)
+    state = kind(kind.Options(positions=positions)).merged_state(bare, attachment)
+    attachment.detach()
+    assert (bare(pictures) - adapted).abs().max() > 1e-3
+    bare.load_state_dict(state)
+    torch.testing.assert_close(bare(pictures), adapted, atol=1e-10, rtol=1e-10)
 
 
 @pytest.mark.parametrize("method", ["adapter+metapeft", "adaptformer", "vpt_deep", "vpt_shallow"])

@@ -79,6 +79,16 @@ def test_a_cell_without_gammas_is_an_error(
     assert words in " ".join(capsys.readouterr().err.split())
 
 
+def test_gammas_that_do_not_act_at_test_are_no_gammas(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The released code's loop tests with its modulators off (paper section 2.3, row 1)."""
+    write_world(tmp_path)
+    run = train(tmp_path, [{"name": "lora_qv", "metapeft": {"mode": "released"}}])
+    assert main(["gammas", reference(run, "lora_qv+metapeft")]) == 2
+    assert "no gamma acts in the trained model" in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.parametrize("method", ["lora+metapeft", "vpt_deep+metapeft"])
 def test_pruning_goes_from_the_model_as_tested_to_the_frozen_backbone(
     method: str, every_cell: Path, capsys: pytest.CaptureFixture[str]

@@ -56,6 +56,30 @@ def test_a_restored_model_gives_the_same_logits_bit_for_bit(method: str, every_c
     assert np.array_equal(label_logits, stored.label_logit.to_numpy())
 
 
+VARIANTS = {
+    "learned_scale": {"kind": "adaptformer", "scale": "learned", "rank": 3, "metapeft": True},
+    "one_gamma": {"kind": "lora", "out": "sequential", "metapeft": {"granularity": "one"}},
+    "some_blocks": {"kind": "vpt_deep", "prompts": 2, "blocks": "last:1", "metapeft": True},
+    "released": {"kind": "adapter", "metapeft": {"mode": "released"}},
+    "random": {"kind": "bitfit", "metapeft": {"gamma": "random", "spread": 0.5}},
+    "fixed": {"kind": "lora", "metapeft": {"gamma": "fixed"}},
+}
+
+
+@pytest.fixture(scope="module")
+def variants(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("variants")
+    write_world(folder)
+    return train(folder, [{"name": name, **options} for name, options in VARIANTS.items()])
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_options_and_controls_are_restored_too(name: str, variants: Path) -> None:
+    cell = cell_of(variants, f"{name}+metapeft")
+    stored = pd.read_parquet(cell.folder / "predictions.parquet")
+    assert np.array_equal(logits(cell)[1], stored.label_logit.to_numpy())
+
+
 def test_the_precision_of_the_test_is_restored_too(tmp_path: Path) -> None:
     write_world(tmp_path)
     cell = cell_of(train(tmp_path, ["lora+metapeft"], precision="bf16"), "lora+metapeft")

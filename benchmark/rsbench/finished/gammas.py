@@ -13,6 +13,9 @@ from rsbench.finished.find import FinishedCell
 #: What ``Site.key`` looks like.
 _KEY = re.compile(r"block(\d+)_(.+)")
 _PREFIX = "gamma."
+#: Known positions in the order in which a block computes them.
+_POSITIONS = ("prompt", "ln1", "q", "k", "v", "qkv", "out", "attn",
+              "ln2", "mlp1", "grn", "mlp2", "ffn")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,6 @@ def split_key(key: str) -> tuple[int, str]:
 
 def _forward_order(key: str) -> tuple[int, int, str]:
     """By block, then by the order of positions within one."""
-    order = ("ln1", "prompt", "q", "k", "v", "qkv", "attn", "out", "ln2", "mlp1", "mlp2", "ffn")
     block, position = split_key(key)
-    rank = order.index(position) if position in order else len(order)
+    rank = _POSITIONS.index(position) if position in _POSITIONS else len(_POSITIONS)
     return block, rank, position

@@ -154,7 +154,7 @@ class Session:
         return RunIndex(
             matrix=self.matrix.name,
             matrix_file=self.matrix.file.name,
-            disclaimer="; ".join(text for text in (self.matrix.disclaimer, self._source()) if text),
+            disclaimer=" ".join(text for text in (self.matrix.disclaimer, self._source()) if text),
             gamma_from=self.gamma_from,
             base=os.path.relpath(self.matrix.base, self.folder.path),
             rsbench=rsbench.__version__,
