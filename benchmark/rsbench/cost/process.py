@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from os import getpid
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,7 +15,12 @@ from rsbench.record import Failure
 from rsbench.sweep.task import EnvironmentVariables, describe, load_runner
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import SpawnProcess
     from types import TracebackType
+
+#: Seconds that a child has to leave after it was asked to.
+_PATIENCE = 5.0
 
 
 class Place(ABC):
@@ -70,34 +74,57 @@ class ChildProcess(Place):
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = dict(environment)
-        self._pool: ProcessPoolExecutor | None = None
+        self._child: tuple[SpawnProcess, Connection] | None = None
 
     def call(self, function: str, job: Job) -> Any:
         """Run it in the child; a child that dies is a failure like any other."""
-        if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                max_workers=1,
-                mp_context=multiprocessing.get_context("spawn"),
-                initializer=end_with,
-                initargs=(getpid(),),
-            )
+        if self._child is None:
+            self._child = self._start()
+        process, pipe = self._child
         try:
-            with EnvironmentVariables(self._environment):  # the first call starts the child
-                future = self._pool.submit(attempt, function, job)
-            return future.result()
-        except BrokenProcessPool as error:
+            pipe.send((function, job))
+            return pipe.recv()
+        except (EOFError, OSError):
+            process.join(_PATIENCE)
+            code = process.exitcode
             self.renew()
-            return Failure(
-                kind="ProcessDied",
-                message=f"the measuring process died (out of memory?): {error}",
-                traceback="",
-            )
+        message = f"the measuring process died with exit code {code} (out of memory?)"
+        return Failure(kind="ProcessDied", message=message, traceback="")
 
     def renew(self) -> None:
-        """End the child."""
-        if self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None
+        """End the child at once."""
+        if self._child is None:
+            return
+        process, pipe = self._child
+        self._child = None
+        pipe.close()
+        process.terminate()
+        process.join(_PATIENCE)
+        if process.is_alive():
+            process.kill()
+            process.join()
+        process.close()
+
+    def _start(self) -> tuple[SpawnProcess, Connection]:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs, getpid()), name="rsbench-cost")
+        with EnvironmentVariables(self._environment):
+            process.start()
+        theirs.close()
+        return process, ours
+
+
+def _serve(pipe: Connection, parent: int) -> None:
+    """The child: run what arrives until the pipe closes."""
+    end_with(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: the parent decides, and ends this
+    while True:
+        try:
+            function, job = pipe.recv()
+        except EOFError:
+            return
+        pipe.send(attempt(function, job))
 
 
 def attempt(function: str, job: Job) -> Any:
