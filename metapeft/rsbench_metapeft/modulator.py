@@ -94,7 +94,7 @@ class Modulators:
     def tensors(self) -> dict[str, Tensor]:
         """Gamma of every inserted module by key, on the CPU, each a tensor of its own."""
         with torch.no_grad():
-            return {key: each().cpu().clone() for key, each in self._of_module.items()}
+            return {key: each().cpu() for key, each in self._of_module.items()}
 
     def values(self) -> dict[str, float]:
         """Gamma of every inserted module by key."""

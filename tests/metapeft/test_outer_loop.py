@@ -29,6 +29,7 @@ def test_check_13_each_loop_moves_only_its_own_parameters() -> None:
     context.optimizer.zero_grad()
     assert all(not torch.equal(a, b) for a, b in zip(phi, snapshot(context), strict=True))
     assert equal(rho, rhos)
+    assert all(r.grad is None for r in rhos)  # it would end in the next outer step
     # outer step: the reverse, and phi gets no gradient at all
     phi = snapshot(context)
     mode.step.take(context.batch(np.array([1, 13]), "any", 1))
