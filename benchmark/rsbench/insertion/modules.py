@@ -65,18 +65,21 @@ class PromptModule(InsertedModule):
         """The prompts, shape (number, width)."""
         raise TypeError(f"{type(self).__name__} does not define tokens")
 
-    def key_logits(self, tokens: int, prompts: int, like: Tensor) -> Tensor | None:
+    def key_logits(
+        self, tokens: int, prompts: int, device: torch.device, dtype: torch.dtype
+    ) -> Tensor | None:
         """What is added to the attention logits, shape (1, 1, 1, tokens + prompts).
 
         Args:
             tokens: length of the sequence without prompts.
             prompts: number of prompts behind it.
-            like: a tensor of the dtype and device to use.
+            device: of the result.
+            dtype: of the result; log gamma is computed in float32 or better first.
 
         Returns:
             Zeros, and log gamma for the prompts; None for the plain method.
         """
         if self.gamma is None:
             return None
-        gate = self.gamma().to(like.dtype).log().expand(prompts)
-        return torch.cat([like.new_zeros(tokens), gate]).view(1, 1, 1, -1)
+        gate = self.gamma().log().to(dtype).expand(prompts)
+        return torch.cat([torch.zeros(tokens, device=device, dtype=dtype), gate]).view(1, 1, 1, -1)

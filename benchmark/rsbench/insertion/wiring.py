@@ -85,6 +85,12 @@ def _add_to_branch(network: nn.Module, site: Site, module: InsertedModule) -> li
     ]
 
 
+def _attention_dtype(tokens: Tensor) -> torch.dtype:
+    """Of the attention's logits: a gate in float32 would turn those of autocast into float32."""
+    kind = tokens.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else tokens.dtype
+
+
 def _append_prompts(
     network: nn.Module, site: Site, module: PromptModule, sites: Sequence[Site]
 ) -> list[RemovableHandle]:
@@ -104,7 +110,7 @@ def _append_prompts(
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         tokens = inputs[0]
         prompts = tokens.shape[1] - length[0]
-        logits = module.key_logits(length[0], prompts, tokens)
+        logits = module.key_logits(length[0], prompts, tokens.device, _attention_dtype(tokens))
         if logits is None:
             return inputs, keywords
         if len(inputs) > 1 or keywords.get("attn_mask") is not None:
