@@ -191,7 +191,7 @@ def test_the_default_folder_names_run_cell_and_format(
     cell = cell_of(every_cell, "lora")
     arguments = ["export", f"{every_cell}/{cell.record.id}", "--to", "safetensors"]
     assert CliRunner().invoke(app, arguments).exit_code == 0
-    assert (tmp_path / "exports" / f"cells-{cell.record.id[:8]}-safetensors").is_dir()
+    assert (tmp_path / "results" / "exports" / f"cells-{cell.record.id[:8]}-safetensors").is_dir()
 
 
 def test_paths_of_the_matrix_can_be_moved_with_base(

@@ -36,7 +36,7 @@ def export(
     ],
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="A new folder. Default: exports/<run>-<cell>-<format>."),
+        typer.Option(metavar="DIR", help="A new folder. Default: one in results/exports."),
     ] = None,
     base: BaseOption = None,
 ) -> None:
@@ -48,7 +48,7 @@ def export(
     from rsbench.finished.export import export as write  # loads torch
 
     run = "" if found.run is None else f"{found.run.path.name}-"
-    folder = out or Path("exports") / f"{run}{found.record.id[:8]}-{to.value}"
+    folder = out or Path("results") / "exports" / f"{run}{found.record.id[:8]}-{to.value}"
     write(restored, to.value, folder.expanduser().absolute())
     typer.echo(f"{found.title} is exported: {folder}")
     for file in sorted(folder.iterdir()):
