@@ -205,7 +205,7 @@ class TestModulators:
         assert [row.full_method for row in table.rows] == [
             "lora",
             "lora+metapeft",
-            "lora_joint+joint",
+            "lora_joint",
         ]
         first, second = csv.DictReader(io.StringIO(modulators_csv(table)))
         assert (first["method"], first["gamma"]) == ("lora", "learned")

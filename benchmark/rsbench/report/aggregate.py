@@ -68,9 +68,8 @@ class Row:
 
     @property
     def full_method(self) -> str:
-        """The method with "+metapeft" where that is on, or "+joint" and the like."""
-        suffix = {"no": "", "yes": "+metapeft"}.get(self.metapeft, f"+{self.metapeft}")
-        return self.method + suffix
+        """The method with "+metapeft" where that is on; a control goes by its own name."""
+        return self.method + ("+metapeft" if self.metapeft == "yes" else "")
 
     @property
     def label(self) -> str:
