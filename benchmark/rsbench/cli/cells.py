@@ -30,7 +30,6 @@ BaseOption = Annotated[
         help="Folder that the matrix's relative paths start from. Default: as the run recorded.",
     ),
 ]
-DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 
 
 def cell_folders(cell: FinishedCell, base: Path | None) -> Folders:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from rsbench.cli.options import CacheOption, DataOption, DeviceOption, MatrixOption
+
 
 def register(app: typer.Typer) -> None:
     """Add the command ``cost`` to ``app``."""
@@ -14,9 +16,7 @@ def register(app: typer.Typer) -> None:
 
 
 def cost(
-    matrix: Annotated[
-        str, typer.Option(help="Name of a shipped matrix, or path of a YAML file.")
-    ] = "demo",
+    matrix: MatrixOption = "demo",
     only: Annotated[
         list[str] | None,
         typer.Option(
@@ -43,7 +43,7 @@ def cost(
         int | None,
         typer.Option(min=1, help="Threads. Default: as many as a worker of 'rsbench run' has."),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: DeviceOption = "auto",
     out: Annotated[
         Path | None,
         typer.Option(
@@ -52,12 +52,8 @@ def cost(
             "Default: results/cost/<matrix name>.csv.",
         ),
     ] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Prepared data sets. Also: RSBENCH_DATA.")
-    ] = None,
-    cache_dir: Annotated[
-        Path | None, typer.Option(help="Decoded images, safe to delete. Also: RSBENCH_CACHE.")
-    ] = None,
+    data_dir: DataOption = None,
+    cache_dir: CacheOption = None,
 ) -> None:
     """Measure time and memory of every variant of a matrix, side by side, in one run.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,10 +9,10 @@ import typer
 from rsbench.cli.cells import (
     BaseOption,
     CellArgument,
-    DeviceOption,
     cell_folders,
     restore_cell,
 )
+from rsbench.cli.options import CacheOption, DataOption, DeviceOption
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,12 +42,8 @@ def gammas(
     ] = False,
     device: DeviceOption = "auto",
     base: BaseOption = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Prepared data sets. Also: RSBENCH_DATA.")
-    ] = None,
-    cache_dir: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Decoded images. Also: RSBENCH_CACHE.")
-    ] = None,
+    data_dir: DataOption = None,
+    cache_dir: CacheOption = None,
 ) -> None:
     """Show the final gammas of a MetaPEFT cell by block and position."""
     from dataclasses import replace

@@ -10,10 +10,10 @@ import typer
 from rsbench.cli.cells import (
     BaseOption,
     CellArgument,
-    DeviceOption,
     cell_folders,
     restore_cell,
 )
+from rsbench.cli.options import DeviceOption
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

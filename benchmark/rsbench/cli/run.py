@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from rsbench.cli.options import CacheOption, DataOption, DeviceOption, MatrixOption
 from rsbench.errors import SettingsError
 
 
@@ -16,9 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    matrix: Annotated[
-        str, typer.Option(help="Name of a shipped matrix, or path of a YAML file.")
-    ] = "demo",
+    matrix: MatrixOption = "demo",
     out: Annotated[
         Path | None, typer.Option(help="Run folder. Default: results/<matrix name>.")
     ] = None,
@@ -46,7 +45,7 @@ def run(
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads per worker. Default: cores / workers.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: DeviceOption = "auto",
     gamma_from: Annotated[
         str | None,
         typer.Option(
@@ -60,12 +59,8 @@ def run(
             "--keep-weights", help="Keep the fine-tuned backbone of full fine-tuning, too (large)."
         ),
     ] = False,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Prepared data sets. Also: RSBENCH_DATA.")
-    ] = None,
-    cache_dir: Annotated[
-        Path | None, typer.Option(help="Decoded images, safe to delete. Also: RSBENCH_CACHE.")
-    ] = None,
+    data_dir: DataOption = None,
+    cache_dir: CacheOption = None,
 ) -> None:
     """Train every cell of a matrix that is not finished yet, and print the table.
 

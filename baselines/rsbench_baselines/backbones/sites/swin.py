@@ -5,14 +5,8 @@ from __future__ import annotations
 from torch import nn
 
 from rsbench.insertion import Site
-from rsbench_baselines.backbones.sites.layers import (
-    bias_sites,
-    branch_site,
-    fused_sites,
-    linear_layer,
-    linear_site,
-    numbered_blocks,
-)
+from rsbench_baselines.backbones.sites.layers import branch_site, linear_layer, numbered_blocks
+from rsbench_baselines.backbones.sites.transformer import linear_sites, pre_norm_biases
 
 
 def swin_sites(network: nn.Module) -> tuple[Site, ...]:
@@ -47,20 +41,9 @@ def swin_sites(network: nn.Module) -> tuple[Site, ...]:
 
 def _block_sites(network: nn.Module, index: int, name: str) -> list[Site]:
     width = linear_layer(network, f"{name}.mlp.fc2").out_features
-    biases = {
-        "ln1": f"{name}.norm1",
-        "qkv": f"{name}.attn.qkv",
-        "out": f"{name}.attn.proj",
-        "ln2": f"{name}.norm2",
-        "mlp1": f"{name}.mlp.fc1",
-        "mlp2": f"{name}.mlp.fc2",
-    }
     return [
-        *fused_sites(network, index, f"{name}.attn.qkv"),
-        linear_site(network, index, "out", f"{name}.attn.proj"),
-        linear_site(network, index, "mlp1", f"{name}.mlp.fc1"),
-        linear_site(network, index, "mlp2", f"{name}.mlp.fc2"),
-        *bias_sites(network, index, biases),
+        *linear_sites(network, index, name),
+        *pre_norm_biases(network, index, name),
         branch_site(index, "attn", f"{name}.norm1", f"{name}.drop_path1", width),
         branch_site(index, "ffn", f"{name}.norm2", f"{name}.drop_path2", width),
     ]

@@ -7,14 +7,8 @@ from torch import nn
 
 from rsbench.errors import PositionError
 from rsbench.insertion import Site
-from rsbench_baselines.backbones.sites.layers import (
-    FAMILIES,
-    bias_sites,
-    branch_site,
-    fused_sites,
-    linear_layer,
-    linear_site,
-)
+from rsbench_baselines.backbones.sites.layers import FAMILIES, branch_site, linear_layer
+from rsbench_baselines.backbones.sites.transformer import linear_sites, pre_norm_biases
 
 
 def vit_sites(network: nn.Module) -> tuple[Site, ...]:
@@ -37,35 +31,17 @@ def vit_sites(network: nn.Module) -> tuple[Site, ...]:
         )
     sites: list[Site] = []
     for index, block in enumerate(blocks):
-        sites += _linear_sites(network, index)
+        sites += linear_sites(network, index, f"blocks.{index}")
         if isinstance(block, Block):
             sites += _pre_norm_sites(network, index, block)
     return tuple(sites)
 
 
-def _linear_sites(network: nn.Module, index: int) -> list[Site]:
-    name = f"blocks.{index}"
-    return [
-        *fused_sites(network, index, f"{name}.attn.qkv"),
-        linear_site(network, index, "out", f"{name}.attn.proj"),
-        linear_site(network, index, "mlp1", f"{name}.mlp.fc1"),
-        linear_site(network, index, "mlp2", f"{name}.mlp.fc2"),
-    ]
-
-
 def _pre_norm_sites(network: nn.Module, index: int, block: Block) -> list[Site]:
     name = f"blocks.{index}"
     width = linear_layer(network, f"{name}.mlp.fc2").out_features
-    biases = {
-        "ln1": f"{name}.norm1",
-        "qkv": f"{name}.attn.qkv",
-        "out": f"{name}.attn.proj",
-        "ln2": f"{name}.norm2",
-        "mlp1": f"{name}.mlp.fc1",
-        "mlp2": f"{name}.mlp.fc2",
-    }
     sites = [
-        *bias_sites(network, index, biases),
+        *pre_norm_biases(network, index, name),
         branch_site(index, "attn", f"{name}.norm1", f"{name}.ls1", width),
         branch_site(index, "ffn", f"{name}.norm2", f"{name}.ls2", width),
     ]
