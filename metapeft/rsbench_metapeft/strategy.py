@@ -81,14 +81,15 @@ class MetaPEFT(Strategy):
     def expected_cost(self) -> float | None:
         """``1 + ratio`` where gamma learns by first-order steps, one pass over D_val per epoch.
 
-        An outer step costs what an inner step does (section 9.1); nothing is said of the other
-        settings.
+        An outer step costs what an inner step does (section 9.1). With ``overlap: false`` the
+        inner steps leave D_val out, and an epoch costs what the plain method's does. Nothing is
+        said of the other settings.
         """
         options = self.options
         learns = (options.mode, options.gamma, options.hypergradient)
         length = (options.outer_loop, options.outer_batches)
         if learns == ("paper", "learned", "first_order") and length == ("epoch", "pass"):
-            return 1.0 + options.ratio
+            return 1.0 + (options.ratio if options.overlap else 0.0)
         return None
 
     def before_epoch(self, epoch: int) -> NDArray[np.int64]:

@@ -123,6 +123,7 @@ def test_variants_of_the_same_labels_say_how_they_differ(variants: tuple[Variant
     [
         ({}, 1.2),
         ({"ratio": 0.5}, 1.5),
+        ({"overlap": False}, 1.0),
         ({"gamma": "fixed"}, None),
         ({"gamma": "joint"}, None),
         ({"hypergradient": "unrolled"}, None),
