@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 def report(
     run: Annotated[str, typer.Argument(help="Run folder, or its name below results/.")],
 ) -> None:
-    """Rebuild tables/main.csv and tables/main.md from run.json and the records, and print."""
+    """Rebuild the tables of a run from run.json and the records, and print."""
     from rich.console import Console
 
     from rsbench.report.tables import print_table, write_tables
