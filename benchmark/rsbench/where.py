@@ -36,11 +36,16 @@ def choose_blocks(choice: BlockChoice, depth: int) -> tuple[int, ...]:
     outside = [block for block in blocks if not 0 <= block < depth]
     if outside or not blocks:
         raise PositionError(
-            f"blocks {choice!r}: "
+            f"blocks {_written(choice)}: "
             + (f"there is no block {outside[0]}" if outside else "no block is left"),
             remedy=f"this backbone has the blocks 0 to {depth - 1}",
         )
     return tuple(sorted(set(blocks)))
+
+
+def _written(choice: BlockChoice) -> str:
+    """As in a matrix file."""
+    return repr(list(choice) if isinstance(choice, tuple) else choice)
 
 
 def _from_text(text: str, depth: int) -> Sequence[int]:

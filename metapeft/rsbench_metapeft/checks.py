@@ -61,7 +61,7 @@ def _check_released(sites: list[Site]) -> None:
     unsupported = [site for site in sites if (site.kind, site.position) not in RELEASED_SITES]
     if not unsupported:
         return
-    found = ", ".join(dict.fromkeys(f"{site.kind} {site.position}" for site in unsupported))
+    found = ", ".join(dict.fromkeys(f"{site.position} ({site.kind})" for site in unsupported))
     raise SettingsError(
         f"mode: released has no modulator for these sites of the method: {found}",
         remedy="released mode supports lora at q and v (lora_qv), and adapter or adaptformer at "

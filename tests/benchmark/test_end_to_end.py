@@ -65,6 +65,8 @@ def test_every_cell_leaves_a_record_and_its_artefacts(finished: Path) -> None:
         assert {path.name for path in folder.iterdir()} == expected | (
             {"gamma.csv", "gamma_final.csv"} if metapeft else set()
         )
+        # a colleague may read what the user's own umask allows, weights too
+        assert len({path.stat().st_mode for path in folder.iterdir()}) == 1
 
 
 def test_metrics_follow_from_the_stored_predictions(finished: Path) -> None:

@@ -357,6 +357,12 @@ class TestBadAxes:
                 "'thirds'",
             ),
             (
+                "[lora, {name: linear, kind: lora}]",
+                {},
+                "methods[1]: the label 'linear' is the name of another method",
+                "give it another name",
+            ),
+            (
                 "[{name: a, kind: lora, rank: 2}, {name: a, kind: lora, rank: 3}]",
                 {},
                 "methods[1]: the label 'a' has other settings on line 5",

@@ -54,3 +54,17 @@ def test_a_strategy_that_cannot_train_the_method(
     message = run(tmp_path, changed, capsys)
     assert "bitfit+metapeft on tiny_vit" in message
     assert "released" in message
+
+
+def test_a_dry_run_finds_misfits_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_world(tmp_path)
+    changed: dict[str, Any] = matrix()
+    changed["methods"] = [{"name": "gap", "kind": "lora", "blocks": [0, 7]}]
+    del changed["metapeft"]
+    file = tmp_path / "changed.yaml"
+    file.write_text(yaml.safe_dump(changed))
+    arguments = ["run", "--matrix", str(file), "--out", str(tmp_path / "out"), "--dry-run"]
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert "2 to run" in printed.out
+    assert "blocks [0, 7]: there is no block 7" in printed.err

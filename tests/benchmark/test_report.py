@@ -200,7 +200,7 @@ class TestModulators:
             make_record(joint, strategy={**summary, "control": "joint", "travel": None}),
         ]
         fill([plain, learned, joint], records)
-        assert [row["metapeft"] for row in csv_rows(folder)] == ["no", "yes", "joint"]
+        assert [row["metapeft"] for row in csv_rows(folder)] == ["no", "yes", "control: joint"]
         table = aggregate(folder)
         assert [row.full_method for row in table.rows] == [
             "lora",

@@ -74,9 +74,9 @@ def test_row_2_a_meta_step_restores_the_method_but_not_the_head_and_the_buffers(
 @pytest.mark.parametrize(
     ("method", "options", "message"),
     [
-        ("lora", {}, "linear k, linear out, linear mlp1, linear mlp2"),
-        ("bitfit", {}, "bias ln1"),
-        ("vpt_deep", {}, "tokens prompt"),
+        ("lora", {}, r"k \(linear\), out \(linear\), mlp1 \(linear\), mlp2 \(linear\)"),
+        ("bitfit", {}, r"ln1 \(bias\)"),
+        ("vpt_deep", {}, r"prompt \(tokens\)"),
     ],
 )
 def test_row_3_methods_without_released_modulators_are_refused(

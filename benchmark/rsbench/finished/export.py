@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 import rsbench
@@ -20,6 +20,15 @@ ExportFormat = Literal["merged", "safetensors", "peft"]
 
 #: What describes an export, beside its weights.
 DESCRIPTION = "rsbench.json"
+
+#: How an image becomes the network's input; the numbers stand under ``input``.
+INPUT_STEPS = (
+    "8-bit RGB; grey is repeated, alpha dropped",
+    "a short side longer than short_side pixels is shrunk to it, aspect kept (Pillow's bilinear)",
+    "the centre square whose side is the short side x image_size / short_side is resized to "
+    "image_size (bilinear), in [0, 1]",
+    "(x - mean) / std * multiplier + offset",
+)
 
 #: File name and content of every weights file of an export, and of every other one.
 Files = tuple[dict[str, dict[str, Tensor]], dict[str, Any]]
@@ -59,9 +68,10 @@ def export(restored: RestoredModel, format_: ExportFormat, folder: Path) -> None
     try:
         with new_folder(folder) as building:
             for name, tensors in weights.items():
-                save_file(_contiguous(tensors), building / name, metadata={"format": "pt"})
-            for name, content in others.items():
-                text = json.dumps(content, indent=2, allow_nan=False) + "\n"
+                content = save(_contiguous(tensors), metadata={"format": "pt"})
+                (building / name).write_bytes(content)
+            for name, described in others.items():
+                text = json.dumps(described, indent=2, allow_nan=False) + "\n"
                 (building / name).write_text(text, encoding="utf-8")
     except OSError as error:
         raise ExportError(
@@ -81,6 +91,7 @@ def describe(restored: RestoredModel, format_: ExportFormat) -> dict[str, Any]:
         "label": cell.label,
         "class_names": list(record.class_names),
         "input": restored.view.model_dump(mode="json"),
+        "input_steps": INPUT_STEPS,
         "backbone": record.identity["backbone"],
         "method": cell.method.model_dump(mode="json"),
         "metapeft": None if cell.metapeft is None else cell.metapeft.model_dump(mode="json"),

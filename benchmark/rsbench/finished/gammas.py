@@ -87,8 +87,8 @@ def read_gammas(cell: FinishedCell) -> Gammas:
         raise CellError(
             f"no gamma acts in the trained model of {cell.title}",
             where=path,
-            remedy="see its gamma.csv for what they were during training, and its options: some "
-            "controls and the released code's loop test without gammas",
+            remedy="the controls fixed and none have no gammas; those of the released code's loop "
+            "act in training alone and stand in gamma.csv",
         )
     vectors = [key for key, tensor in found.items() if tensor.size != 1]
     if vectors:

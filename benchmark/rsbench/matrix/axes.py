@@ -115,6 +115,14 @@ def _kind(
     """The plugin's entry-point name, or None when it is not known."""
     known = registry.names(group)
     kind = entry.kind or entry.name
+    if kind in known and entry.name in known and kind != entry.name:
+        what = registry.GROUPS[group]
+        problems.add(
+            path,
+            f"the label {entry.name!r} is the name of another {what} than its kind {kind!r}",
+            "give it another name: a table would show one for the other",
+        )
+        return None
     if kind in known:
         return kind
     what = registry.GROUPS[group]

@@ -40,7 +40,7 @@ class Row:
         backbone: label.
         target: label.
         method: label.
-        metapeft: "yes", "no", or for a control of MetaPEFT what it does with gamma ("joint", ...).
+        metapeft: "yes", "no", or for a control "control: joint" and the like.
         variant: settings in which rows of the same labels differ, "" where there is one row.
         evaluated_on: "test" or "validation".
         seeds: seeds of the finished cells, sorted.
@@ -186,7 +186,9 @@ def _setting(record: Record) -> dict[str, Any]:
 def _labels(record: Record) -> tuple[str, str, str, str]:
     cell = record.cell
     control = control_of(record)
-    metapeft = "no" if cell.metapeft is None else control if control != LEARNED else "yes"
+    metapeft = "no" if cell.metapeft is None else f"control: {control}"
+    if control == LEARNED:
+        metapeft = "yes"
     return cell.backbone.name, cell.target.name, cell.method.name, metapeft
 
 

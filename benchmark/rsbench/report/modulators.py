@@ -15,14 +15,16 @@ if TYPE_CHECKING:
 LEARNED = "learned"
 
 EXPLANATION = (
-    "modulators: mean over the seeds of what each cell ended with. spread: standard deviation of "
+    "modulators: mean over the seeds of what each cell ended with; gamma = softplus(rho) scales a "
+    "module; phi: the method's weights and the head; spread: standard deviation of "
     "log gamma over a cell's modules; travel: |rho - rho at the start|, mean and largest; bound: "
     "learning rate x outer steps, about as far as Adam can go. Adam moves gamma whether or not "
     "there is a signal: compare a learned gamma's travel with that of its controls. joint: same "
     "optimiser, rate and number of updates as learned; the two differ only in which training "
     "batches gamma sees (the inner step's own, or fresh ones of D_val). random: drawn once and "
-    "frozen. fixed: gamma 1, and phi gets MetaPEFT's extra steps. none: the plain method on what "
-    "D_val leaves of the training samples."
+    "frozen. fixed: gamma 1, and phi gets the outer steps. none: the plain method on what D_val "
+    "leaves of the training samples. given: another cell's gammas, frozen. "
+    "released: the released code's loop, whose gammas do not act on the tested model."
 )
 
 

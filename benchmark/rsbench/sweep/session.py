@@ -64,6 +64,7 @@ class Session:
             Exit code 0.
 
         Raises:
+            RsbenchError: weights, positions or blocks do not fit; the list is printed before.
             RecordError: a record is damaged.
         """
         self.folder.check_usable(self.matrix.name, self.gamma_from)
@@ -82,6 +83,13 @@ class Session:
             f"{states.count(state)} {_STATES[state]}" for state in dict.fromkeys(states)
         )
         self._print(f"{len(shown)} cells: {counts}")
+        waiting = [
+            each.run
+            for each, state in zip(shown, states, strict=True)
+            if each.run and state != "finished"
+        ]
+        if waiting and self.runner == TRAINING:
+            check_fit(waiting, self.folders, Activities(self.console))
         return 0
 
     def run(self, resources: Resources, keep_weights: bool = False) -> int:
@@ -105,6 +113,11 @@ class Session:
             runs = plan.runs()
             waiting = [each for each in runs if each.id not in finished]
             found = len(runs) - len(waiting)
+            if keep_weights and found:
+                self._print(
+                    f"--keep-weights acts on cells that are trained now: {found} finished cells "
+                    "stay as they are (give --out a new folder to train them again)"
+                )
             outcome = Outcome(0, 0, interrupted=False)
             if waiting:
                 activity = Activities(self.console)

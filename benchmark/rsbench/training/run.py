@@ -223,7 +223,8 @@ class CellTrainer:
         state = self.model.trained_state(with_backbone=keep_weights)
         if self.attachment.trained and not keep_weights:
             self.notes.append(
-                "the fine-tuned backbone was not kept: train with --keep-weights to export it"
+                "the fine-tuned backbone was not kept: to export it, train with --keep-weights "
+                "into a new run folder"
             )
         artefacts.write_adapter(out, state, result)
         artefacts.write_tables(out, result)
