@@ -229,6 +229,22 @@ class TestModulators:
         (row,) = csv.DictReader(io.StringIO(modulators_csv(aggregate(folder))))
         assert (float(row["mean_gamma"]), row["seeds"]) == (1.0, "2")
 
+    def test_a_control_without_a_partner_is_named(
+        self, folder: RunFolder, fill: Callable[..., None]
+    ) -> None:
+        plain = make_run(learning_rate=0.1)
+        fair = make_run(method="lora", metapeft=True, learning_rate=0.1)
+        alone = make_run(method="lora", metapeft=True, learning_rate=0.2)
+        strategy = {"control": "joint", "gamma": {"block0_q": 1.0}}
+        fill(
+            [plain, fair, alone],
+            [make_record(plain), *(make_record(r, strategy=strategy) for r in (fair, alone))],
+        )
+        notes = [note for note in aggregate(folder).notes if "without a partner" in note]
+        assert len(notes) == 1
+        fill([plain, fair], [])
+        assert not any("without a partner" in note for note in aggregate(folder).notes)
+
     def test_without_metapeft_there_is_no_such_table(
         self, folder: RunFolder, fill: Callable[..., None]
     ) -> None:

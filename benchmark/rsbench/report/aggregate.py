@@ -130,7 +130,7 @@ def aggregate(folder: RunFolder) -> MainTable:
         missing=tuple(missing),
         foreign=len([each for each in folder.present() if each not in ids]),
         disclaimers=_disclaimers(index, records),
-        notes=_notes(records, len(index.cells)),
+        notes=(*_lonely_controls(records), *_notes(records, len(index.cells))),
     )
 
 
@@ -144,6 +144,31 @@ def _rows(records: Sequence[Record]) -> tuple[Row, ...]:
     return tuple(
         _row(group, variant) for group, variant in zip(groups.values(), variants, strict=True)
     )
+
+
+def _lonely_controls(records: Sequence[Record]) -> tuple[str, ...]:
+    """A note for each control of MetaPEFT that no other row shares all other settings with."""
+    settings: defaultdict[str, set[str]] = defaultdict(set)
+    for record in records:
+        settings[_without_strategy(record)].add(control_of(record))
+    lonely = {
+        record.cell.label.rpartition(" / seed")[0]: None
+        for record in records
+        if control_of(record) not in ("", LEARNED)
+        and not settings[_without_strategy(record)] & {"", LEARNED}
+    }
+    return tuple(
+        f"**{label} is a control without a partner**: no row, plain or with MetaPEFT, has the same "
+        "method options and recipe, so nothing follows from comparing it"
+        for label in lonely
+    )
+
+
+def _without_strategy(record: Record) -> str:
+    """Every setting but the label of the method, the strategy and the seed, as text."""
+    fields = {key: value for key, value in _setting(record).items() if key != "metapeft"}
+    fields["method"] = {key: value for key, value in fields["method"].items() if key != "name"}
+    return json.dumps(fields, sort_keys=True)
 
 
 def _row(records: list[Record], variant: str) -> Row:
