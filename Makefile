@@ -1,5 +1,5 @@
 # Each target sets up what it needs. An existing .venv is reused while it is current:
-# same Python, same pyproject.toml and constraints.txt.
+# same Python, same pyproject.toml and constraints.txt, same folder (the installation is editable).
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
@@ -14,7 +14,7 @@ install:  ## Create the virtual environment with the tested versions
 	  { echo "rsbench needs Python 3.11 or newer; say which: make install PYTHON=python3.12" >&2; exit 2; }
 	@set -e; \
 	version="$$($(PYTHON) -c 'import sys; print(*sys.version_info[:3])')"; \
-	current="$$version $$(cat pyproject.toml constraints.txt | cksum)"; \
+	current="$$version $$(cat pyproject.toml constraints.txt | cksum) $(CURDIR)"; \
 	if [ "$$(cat $(VENV)/installed.txt 2>/dev/null)" = "$$current" ]; then exit 0; fi; \
 	echo "installing into $(VENV) (some minutes and about 6 GB the first time)"; \
 	if [ "$$(cut -d' ' -f1-3 $(VENV)/installed.txt 2>/dev/null)" != "$$version" ]; then \
