@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from rsbench.imagery import BandInput
 from rsbench.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class BackboneInfo:
         weights_hash: SHA-256 of the weights file, hexadecimal.
         architecture: every argument that shapes the network (part of a cell's identity).
         disclaimer: what a reader must know ("demo backbone"), or "".
+        bands: bands and quantity of the input; pictures in red, green and blue by default.
     """
 
     image_size: int
@@ -46,6 +48,7 @@ class BackboneInfo:
     weights_hash: str
     architecture: dict[str, Any]
     disclaimer: str = ""
+    bands: BandInput = BandInput()
 
 
 class Backbone(ABC):
@@ -86,7 +89,7 @@ class Backbone(ABC):
 
         Args:
             network: what ``build`` returned, possibly with a method attached.
-            images: shape (batch, 3, image_size, image_size), normalised.
+            images: shape (batch, channels, image_size, image_size), normalised.
 
         Returns:
             Shape (batch, width).

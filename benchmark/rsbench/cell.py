@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rsbench.backbone import BackboneInfo
 
 #: Raise it when a change of code changes the score of cells that are already recorded.
-IDENTITY_VERSION = 2
+IDENTITY_VERSION = 3
 
 
 class Cell(Settings):
@@ -64,6 +64,7 @@ def backbone_identity(name: str, info: BackboneInfo) -> dict[str, Any]:
         "image_size": info.image_size,
         "normalisation": info.normalisation.model_dump(mode="json"),
         "architecture": info.architecture,
+        "bands": [info.bands.quantity, *info.bands.bands],
     }
 
 

@@ -61,6 +61,14 @@ class ImageError(TargetError):
     """An image that is missing or does not decode."""
 
 
+class BandError(TargetError):
+    """Bands or values of a target that do not fit what a backbone's weights were trained on."""
+
+
+class DownloadError(RsbenchError):
+    """A file that cannot be fetched, or that is not the one it should be."""
+
+
 class CheckpointError(RsbenchError):
     """A weights file that is missing, damaged, or does not fit the network."""
 

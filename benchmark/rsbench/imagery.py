@@ -1,0 +1,135 @@
+"""What the numbers in an image mean: its bands, their quantity, and the value that is 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from rsbench.errors import BandError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+RGB = ("red", "green", "blue")
+"""Bands of a colour picture, in order."""
+
+Quantity = Literal["display", "reflectance", "decibel", "amplitude"]
+"""``display``: pictures made for looking at; ``reflectance``: 1.0 reflects everything;
+``decibel`` and ``amplitude``: radar backscatter, as stored."""
+
+Pixels = Literal["uint8", "uint16"]
+"""How pixels are stored."""
+
+#: A reflectance image whose brightest value is below this was surely 8-bit (1 % of full scale
+#: is darker than any scene that holds land).
+_DARKEST_BRIGHT = 0.03
+_BRIGHTEST = 6.6  # 65535 / 10000: what 16 bits can hold of Sentinel-2's scale
+
+
+@dataclass(frozen=True)
+class Imagery:
+    """How the stored pixels of a target are to be read.
+
+    The network sees ``(stored value / full_scale)``, normalised.
+
+    Attributes:
+        bands: names in the order of the stored channels: ``red``, ``green``, ``blue``;
+            Sentinel-2 bands ``B01`` to ``B12`` with ``B8A``; ``vv``, ``vh``; ``grey``.
+        quantity: what the values are.
+        pixels: type of the stored values.
+        full_scale: stored value that stands for 1.0, above 0.
+    """
+
+    bands: tuple[str, ...] = RGB
+    quantity: Quantity = "display"
+    pixels: Pixels = "uint8"
+    full_scale: float = 255.0
+
+    @property
+    def channels(self) -> int:
+        """Number of bands."""
+        return len(self.bands)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """numpy's type of the stored values."""
+        return np.dtype(self.pixels)
+
+
+@dataclass(frozen=True)
+class BandInput:
+    """What a backbone wants to be fed.
+
+    Attributes:
+        bands: names in the order of the network's input channels.
+        quantity: what the values must be.
+    """
+
+    bands: tuple[str, ...] = RGB
+    quantity: Quantity = "display"
+
+
+def choose_bands(target: str, imagery: Imagery, backbone: str, wanted: BandInput) -> list[int]:
+    """Which stored channel feeds each input channel of a backbone.
+
+    A target of one ``display`` band feeds a picture network with that band three times, as grey
+    pictures always have been.
+
+    Args:
+        target: its label, for messages.
+        imagery: what the target stores.
+        backbone: its label, for messages.
+        wanted: what the backbone's weights were trained on.
+
+    Returns:
+        One index into ``imagery.bands`` for each of ``wanted.bands``.
+
+    Raises:
+        BandError: a band is missing, or the values are another quantity.
+    """
+    if imagery.quantity != wanted.quantity:
+        raise BandError(
+            f"{backbone} was trained on {wanted.quantity} values, and {target} has "
+            f"{imagery.quantity} values",
+            remedy="use a backbone and a target of one kind, or, where the target has an option "
+            "for it, let it convert its values",
+        )
+    if imagery.channels == 1 and wanted.bands == RGB:
+        return [0, 0, 0]
+    missing = [band for band in wanted.bands if band not in imagery.bands]
+    if missing:
+        raise BandError(
+            f"{backbone} needs the bands {', '.join(wanted.bands)}; {target} lacks "
+            f"{', '.join(missing)} (it has {', '.join(imagery.bands)})",
+            remedy="use a target with these bands, or a backbone that does without them",
+        )
+    return [imagery.bands.index(band) for band in wanted.bands]
+
+
+def check_values(target: str, imagery: Imagery, highest: NDArray[np.float64]) -> None:
+    """Refuse values that cannot be what the target says they are.
+
+    Args:
+        target: its label, for messages.
+        imagery: what the target says.
+        highest: the largest stored value of each band, shape (bands,).
+
+    Raises:
+        BandError: digital numbers of another scale, or pictures passed off as reflectance.
+    """
+    top = float(highest.max()) / imagery.full_scale
+    if imagery.quantity == "display" and top > 1.0:
+        raise BandError(
+            f"{target}: its values go up to {highest.max():.0f}, above its full scale of "
+            f"{imagery.full_scale:g}: these are raw digital numbers, not a picture",
+            remedy="state the full scale, or let the target stretch its values to 8 bits",
+        )
+    if imagery.quantity == "reflectance" and not _DARKEST_BRIGHT <= top <= _BRIGHTEST:
+        raise BandError(
+            f"{target}: its brightest value is {highest.max():.0f}, that is a reflectance of "
+            f"{top:.4g} at a full scale of {imagery.full_scale:g}: the scale is wrong, or these "
+            "are 8-bit pictures",
+            remedy="state the full scale of the digital numbers (10000 for Sentinel-2)",
+        )
