@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from rsbench.imagery import BandInput
+from rsbench.imagery import PICTURE, BandInput
 from rsbench.settings import Settings
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class BackboneInfo:
     weights_hash: str
     architecture: dict[str, Any]
     disclaimer: str = ""
-    bands: BandInput = BandInput()
+    bands: BandInput = PICTURE
 
 
 class Backbone(ABC):

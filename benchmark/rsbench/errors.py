@@ -12,29 +12,42 @@ class RsbenchError(Exception):
         what: what is wrong, in one sentence.
         where: the file (or file:line, or folder) at fault, when there is one.
         remedy: what the reader can do about it.
+        command: the command that mends it, ready to be pasted, where there is one.
     """
 
     exit_code = 2
 
-    def __init__(self, what: str, *, where: str | Path | None = None, remedy: str = "") -> None:
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | Path | None = None,
+        remedy: str = "",
+        command: str = "",
+    ) -> None:
         super().__init__(what)
         self.what = what
         self.where = None if where is None else str(where)
         self.remedy = remedy
+        self.command = command
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle with the keyword arguments, so that worker processes can send errors."""
-        return (_rebuild, (type(self), self.what, self.where, self.remedy))
+        return (_rebuild, (type(self), self.what, self.where, self.remedy, self.command))
 
     def __str__(self) -> str:
         lines = [self.what if self.where is None else f"{self.where}: {self.what}"]
         if self.remedy:
             lines.append(f"What to do: {self.remedy}")
+        if self.command:
+            lines.append(f"Run: {self.command}")
         return "\n".join(lines)
 
 
-def _rebuild(cls: type[RsbenchError], what: str, where: str | None, remedy: str) -> RsbenchError:
-    return cls(what, where=where, remedy=remedy)
+def _rebuild(
+    cls: type[RsbenchError], what: str, where: str | None, remedy: str, command: str
+) -> RsbenchError:
+    return cls(what, where=where, remedy=remedy, command=command)
 
 
 class UnknownNameError(RsbenchError):
@@ -71,6 +84,10 @@ class DownloadError(RsbenchError):
 
 class CheckpointError(RsbenchError):
     """A weights file that is missing, damaged, or does not fit the network."""
+
+
+class MissingWeightsError(CheckpointError):
+    """Weights that are not on this machine yet."""
 
 
 class PositionError(RsbenchError):

@@ -54,7 +54,7 @@ class Imagery:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """numpy's type of the stored values."""
+        """Type of the stored values."""
         return np.dtype(self.pixels)
 
 
@@ -69,6 +69,10 @@ class BandInput:
 
     bands: tuple[str, ...] = RGB
     quantity: Quantity = "display"
+
+
+PICTURE = BandInput()
+"""What most weights want: pictures in red, green and blue."""
 
 
 def choose_bands(target: str, imagery: Imagery, backbone: str, wanted: BandInput) -> list[int]:
