@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from rsbench.atomic import new_folder, remove_folder, write_file
-from rsbench.errors import RsbenchError, TargetError
+from rsbench.errors import ImageError, RsbenchError, TargetError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -237,14 +237,16 @@ def _stream(
     ids = target.samples(split).ids
     sizes = np.zeros((len(ids), 2), dtype=np.int32)
     step = max(1, len(ids) // 200)  # a display needs no more
-    pairs = enumerate(zip_longest(ids, target.read_all(split)))
+    pairs = enumerate(zip_longest(ids, target.read_many(split, range(len(ids)))))
     for index, (sample, image) in pairs:
         if sample is None or image is None:
             raise TargetError(
                 f"{target.name}: {split} lists {len(ids)} samples, "
-                f"but read_all yields {'fewer' if image is None else 'more'}",
-                remedy="mend read_all of the target's plugin",
+                f"but read_many yields {'fewer' if image is None else 'more'}",
+                remedy="mend read_many of the target's plugin",
             )
+        if isinstance(image, ImageError):
+            raise image
         _check_image(target, sample, image)
         fitted = fit(image, short_side)
         sizes[index] = fitted.shape[:2]
@@ -259,7 +261,7 @@ def _check_image(target: Target, sample: str, image: NDArray[np.uint8]) -> None:
         raise TargetError(
             f"{target.name}: sample {sample!r} reads as {image.dtype} of shape {image.shape}; "
             "it must be uint8 of shape (height, width, 3)",
-            remedy="mend read and read_all of the target's plugin",
+            remedy="mend read and read_many of the target's plugin",
         )
 
 

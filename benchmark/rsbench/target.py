@@ -12,14 +12,21 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rsbench.errors import TargetError
+from rsbench.errors import ImageError, TargetError
+from rsbench.imagery import Imagery
 from rsbench.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from rsbench.folders import Folders
     from rsbench.groups import ClassGroups
 
 SplitName = Literal["train", "test"]
+OnBadImage = Literal["error", "skip"]
+"""What to do about an image that is missing or does not decode."""
+PICTURES = Imagery()
+"""8-bit pictures in red, green and blue."""
 Progress = Callable[[int, int], None]
 """Called with (done, total)."""
 
@@ -44,6 +51,23 @@ class Split:
         return np.bincount(self.labels, minlength=number_of_classes).astype(np.int64)
 
 
+@dataclass(frozen=True)
+class KnownCounts:
+    """What a data set is known to hold, for ``rsbench data verify``.
+
+    Attributes:
+        source: where the numbers are from.
+        train: samples per class name, or None where they are not known.
+        test: the same for the test split.
+        totals: samples per split where only those are known.
+    """
+
+    source: str
+    train: Mapping[str, int] | None = None
+    test: Mapping[str, int] | None = None
+    totals: Mapping[SplitName, int] | None = None
+
+
 class Target(ABC):
     """A data set with a train and a test split, class names, and head/medium/tail groups.
 
@@ -58,6 +82,14 @@ class Target(ABC):
     """One line for ``rsbench ls datasets``."""
     prepares_itself: ClassVar[bool] = False
     """Whether ``rsbench run`` may call ``prepare`` unasked (the demo world)."""
+    licence: ClassVar[str] = ""
+    """Terms of use in a few words, for ``rsbench data ls``; "" where they are yours."""
+    homepage: ClassVar[str] = ""
+    """Where the data set is described."""
+    download_size: ClassVar[str] = ""
+    """What ``prepare`` downloads ("35 GB"), or "" where it downloads nothing."""
+    streams: ClassVar[bool] = False
+    """Whether the set is too large to be kept decoded: images are decoded as they are used."""
 
     def __init__(
         self,
@@ -71,6 +103,8 @@ class Target(ABC):
         disclaimer: str = "",
         remarks: tuple[str, ...] = (),
         location: str | Path | None = None,
+        imagery: Imagery = PICTURES,
+        on_bad_image: OnBadImage = "error",
     ) -> None:
         """Check the index and keep it.
 
@@ -86,6 +120,9 @@ class Target(ABC):
             remarks: facts of these files that a reader of the numbers must know, such as test
                 images that are also in train; they go into every record and table.
             location: file or folder to name in messages.
+            imagery: bands and meaning of what ``read`` returns.
+            on_bad_image: whether an image that does not decode stops a run, or is left out,
+                counted and recorded.
 
         Raises:
             TargetError: duplicate ids, labels out of range, a class without a training
@@ -99,6 +136,8 @@ class Target(ABC):
         self.content_hash = content_hash
         self.disclaimer = disclaimer
         self.remarks = remarks
+        self.imagery = imagery
+        self.on_bad_image: OnBadImage = on_bad_image
         self._check(location)
 
     @classmethod
@@ -143,18 +182,35 @@ class Target(ABC):
             remedy="point the matrix at the files you have",
         )
 
+    @classmethod
+    def known_counts(cls, options: Any) -> KnownCounts | None:
+        """What the data set is known to hold under these options; None where nobody knows."""
+        del options
+        return None
+
     @abstractmethod
-    def read(self, split: SplitName, index: int) -> NDArray[np.uint8]:
-        """Decode one sample: uint8, shape (height, width, 3), RGB (grey replicated).
+    def read(self, split: SplitName, index: int) -> NDArray[Any]:
+        """Decode one sample: ``imagery.dtype``, shape (height, width, bands).
+
+        By default that is uint8 in red, green and blue (grey replicated).
 
         Raises:
             ImageError: the image is missing or does not decode.
         """
 
-    def read_all(self, split: SplitName) -> Iterator[NDArray[np.uint8]]:
-        """Every sample of ``split`` in order; override it where reading in bulk is cheaper."""
-        for index in range(len(self.samples(split))):
-            yield self.read(split, index)
+    def read_many(
+        self, split: SplitName, indices: Sequence[int]
+    ) -> Iterator[NDArray[Any] | ImageError]:
+        """The samples ``indices`` (ascending) in order; override it where bulk is cheaper.
+
+        Yields:
+            For each of them its image, or the error why it does not decode.
+        """
+        for index in indices:
+            try:
+                yield self.read(split, index)
+            except ImageError as error:
+                yield error
 
     def samples(self, split: SplitName) -> Split:
         """The split called "train" or "test"."""

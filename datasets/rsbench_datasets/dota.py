@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import field_validator
 
-from rsbench.errors import TargetError
+from rsbench.errors import ImageError, TargetError
 from rsbench.groups import ClassGroups, by_names
 from rsbench.settings import Settings
 from rsbench.target import Split, SplitName, Target
@@ -153,20 +153,26 @@ class Dota(Target):
         return root
 
     def read(self, split: SplitName, index: int) -> NDArray[np.uint8]:
-        """Decode one crop; PNG has no random access, so that :meth:`read_all` is far quicker.
+        """Decode one crop; PNG has no random access, so that :meth:`read_many` is far quicker.
 
         See :meth:`rsbench.target.Target.read`.
         """
         crops = self._crops[split]
         return scenes.read_window(self._root / crops.scenes[index], crops.box(index))
 
-    def read_all(self, split: SplitName) -> Iterator[NDArray[np.uint8]]:
-        """Every crop in order; each scene is opened once."""
+    def read_many(
+        self, split: SplitName, indices: Sequence[int]
+    ) -> Iterator[NDArray[np.uint8] | ImageError]:
+        """The crops in order; each scene is opened once."""
         crops = self._crops[split]
-        for scene, indices in groupby(range(len(crops)), key=crops.scenes.__getitem__):
-            pixels = scenes.read_scene(self._root / scene)
-            for index in indices:
-                yield scenes.crop(pixels, crops.box(index))
+        for scene, members in groupby(indices, key=crops.scenes.__getitem__):
+            try:
+                pixels = scenes.read_scene(self._root / scene)
+            except ImageError as error:
+                yield from (error for _ in members)
+            else:
+                for index in members:
+                    yield scenes.crop(pixels, crops.box(index))
 
 
 def groups_of(class_names: Sequence[str]) -> ClassGroups:

@@ -244,11 +244,11 @@ def test_a_wrong_number_of_images(
     folders: Folders,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def read_all(split: SplitName) -> Iterator[Pixels]:
+    def read_many(split: SplitName, indices: object) -> Iterator[Pixels]:
         return (picture(4, 4) for _ in range(count))
 
-    monkeypatch.setattr(target, "read_all", read_all)
-    with pytest.raises(TargetError, match=f"lists 6 samples, but read_all yields {word}"):
+    monkeypatch.setattr(target, "read_many", read_many)
+    with pytest.raises(TargetError, match=f"lists 6 samples, but read_many yields {word}"):
         open_store(target, "train", 64, folders)
 
 

@@ -50,8 +50,8 @@ def test_a_sound_target() -> None:
 
 
 def test_reads_in_bulk_one_after_the_other() -> None:
-    assert [int(image[0, 0, 0]) for image in Numbers().read_all("train")] == [0, 1, 2, 3]
-    assert len(list(Numbers().read_all("test"))) == 2
+    assert [int(image[0, 0, 0]) for image in Numbers().read_many("train", range(4))] == [0, 1, 2, 3]
+    assert len(list(Numbers().read_many("test", [0, 1]))) == 2
 
 
 @pytest.mark.parametrize(

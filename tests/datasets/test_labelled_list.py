@@ -55,7 +55,7 @@ def test_reads_the_right_pixels(open_list: OpenList, tmp_path: Path) -> None:
     target = open_list()
     expected = np.asarray(Image.open(tmp_path / "images" / "c" / "2.png"))
     assert np.array_equal(target.read("test", 1), expected)
-    assert [image.shape for image in target.read_all("train")] == [
+    assert [image.shape for image in target.read_many("train", range(len(target.train)))] == [
         (6, 8, 3), (6, 9, 3), (6, 10, 3), (6, 11, 3),
     ]  # fmt: skip
 
