@@ -165,14 +165,15 @@ class Dota(Target):
     ) -> Iterator[NDArray[np.uint8] | ImageError]:
         """The crops in order; each scene is opened once."""
         crops = self._crops[split]
-        for scene, members in groupby(indices, key=crops.scenes.__getitem__):
+        for scene, grouped in groupby(indices, key=crops.scenes.__getitem__):
+            members = list(grouped)
             try:
                 pixels = scenes.read_scene(self._root / scene)
             except ImageError as error:
-                yield from (error for _ in members)
-            else:
-                for index in members:
-                    yield scenes.crop(pixels, crops.box(index))
+                yield from [error] * len(members)
+                continue
+            for index in members:
+                yield scenes.crop(pixels, crops.box(index))
 
 
 def groups_of(class_names: Sequence[str]) -> ClassGroups:
