@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,10 +33,36 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
         ImageError: the file is missing, empty, truncated or no image, or it has more than
             8 bits a sample or more than three bands.
     """
+    with _opened(path) as image:
+        found = _too_much(image)
+        if found:
+            raise unsupported(path, found)
+        return np.array(image.convert("RGB"))
+
+
+def read_plain(path: Path) -> NDArray[np.uint8] | None:
+    """Decode a picture with the bands it has; None where it has more than 8 bits a sample.
+
+    Returns:
+        uint8, shape (height, width, bands): grey, grey and alpha, RGB, or RGB and alpha.
+
+    Raises:
+        ImageError: the file is missing, empty, truncated or no image.
+    """
+    with _opened(path) as image:
+        if _too_much(image):
+            return None
+        colours = "L" if image.mode in ("1", "L", "LA") else "RGB"
+        pixels = np.array(image.convert(colours + "A" * image.has_transparency_data))
+    return pixels.reshape(*pixels.shape[:2], -1)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """The image ``path``, open; what goes wrong inside is an ImageError."""
     try:
         with Image.open(path) as image:
-            _refuse_deep(image, path)
-            return np.array(image.convert("RGB"))
+            yield image
     except FileNotFoundError as error:
         raise missing(path) from error
     except UnidentifiedImageError as error:
@@ -94,13 +121,16 @@ def empty(path: Path, listed: str = "") -> ImageError:
 def unsupported(path: str | Path, found: str) -> ImageError:
     """The error for an image that is not 8-bit grey or RGB; ``found`` says what it is."""
     return ImageError(
-        f"the image has {found}; rsbench reads 8-bit grey and RGB images so far",
+        f"the image has {found}; without more being said, images are 8-bit grey or RGB",
         where=path,
-        remedy="16-bit and multi-band images are to come later; until then convert to 8-bit RGB",
+        remedy="say what its values are with the target's option 'pixels': 'bands' names its "
+        "bands, 'full_scale' keeps 16 bits, 'stretch' maps values to 8 bits; a target without "
+        "that option needs 8-bit RGB files",
     )
 
 
-def _refuse_deep(image: Image.Image, path: Path) -> None:
+def _too_much(image: Image.Image) -> str:
+    """What in ``image`` is more than 8-bit grey or RGB, or ""."""
     # Pillow opens 16-bit colour as "RGB" and keeps the high bytes without a word.
     if image.format == "TIFF":
         tags = image.getexif()
@@ -108,14 +138,13 @@ def _refuse_deep(image: Image.Image, path: Path) -> None:
         bits = tags.get(_BITS_PER_SAMPLE, 1)
         deepest = max(bits) if isinstance(bits, tuple) else bits
         if bands not in (1, 3):
-            raise unsupported(path, f"{bands} bands")
+            return f"{bands} bands"
         if deepest > 8:
-            raise unsupported(path, f"{deepest} bits a sample")
+            return f"{deepest} bits a sample"
     if image.mode not in _EIGHT_BIT_MODES:
-        raise unsupported(path, f"the pixel type {image.mode!r}")
+        return f"the pixel type {image.mode!r}"
     raw_modes = [str(tile[3]) for tile in getattr(image, "tile", ())]
-    if any(";16" in mode for mode in raw_modes):
-        raise unsupported(path, "16 bits a sample")
+    return "16 bits a sample" if any(";16" in mode for mode in raw_modes) else ""
 
 
 def _unidentified(path: Path) -> ImageError:

@@ -1,0 +1,283 @@
+"""How the values in an image file become stored pixels: bands, scale, decibel and stretch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import BeforeValidator, Field, model_validator
+
+from rsbench.errors import BandError
+from rsbench.imagery import Imagery, Quantity
+from rsbench.images import read_rgb
+from rsbench.settings import Fraction, Settings
+from rsbench.target import PICTURES
+from rsbench_datasets.rasters import check_band_count, read_values
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+Stretch = tuple[float, float]
+"""The values that become 0 and 255."""
+
+FRACTION_SCALE = 10_000.0
+"""Stored value that stands for 1.0 where a file holds fractions (reflectance from 0 to 1)."""
+
+_EIGHT_BIT = 255.0
+_DEEPEST = 65535.0
+_DECIBELS = {"amplitude": 20.0, "intensity": 10.0}
+
+
+def _nan_by_name(value: object) -> object:
+    return "nan" if isinstance(value, float) and np.isnan(value) else value
+
+
+class PixelOptions(Settings):
+    """What the values of image files are, as a matrix states it.
+
+    Without ``bands``, files are 8-bit grey or RGB pictures. With ``bands``, values are kept as
+    they are, 8-bit or (with ``full_scale``) 16-bit, or mapped to 8 bits by ``stretch``.
+    """
+
+    bands: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """Names of the file's bands, in the file's order; by default an 8-bit grey or RGB picture."""
+    quantity: Quantity = "display"
+    """What the values are after conversion: display, reflectance, decibel or amplitude."""
+    full_scale: Annotated[float, Field(gt=0.0, le=_DEEPEST)] | None = None
+    """Value in the file that stands for 1.0: 10000 for Sentinel-2, 1 for reflectance from 0 to 1;
+    by default 255, for 8-bit files. Fractions (below 255) are kept to a ten-thousandth."""
+    decibel: Literal["no", "amplitude", "intensity"] = "no"
+    """Turn linear radar backscatter into decibel before ``stretch``."""
+    stretch: Stretch | dict[str, Stretch] | None = None
+    """The two values (in decibel after that conversion) that become 0 and 255, for all bands or
+    by band name; what lies outside is clipped."""
+    clip_limit: Fraction = 0.5
+    """Largest share of a band of one image that ``stretch`` may clip; more is an error."""
+    nodata: Annotated[float | Literal["nan"] | None, BeforeValidator(_nan_by_name)] = None
+    """Value of pixels without data, where the file itself does not say so."""
+    use: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """Bands to keep, in this order; by default all."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.bands is None:
+            if self.model_dump(exclude_defaults=True):
+                raise ValueError("name the bands of the files in 'bands'; the rest needs them")
+            return self
+        for names, option in ((self.bands, "bands"), (self.stored_bands, "use")):
+            if len(set(names)) != len(names):
+                raise ValueError(f"'{option}' names a band twice")
+        unknown = [band for band in self.stored_bands if band not in self.bands]
+        if unknown:
+            raise ValueError(f"'use' names bands that 'bands' does not: {', '.join(unknown)}")
+        self._check_stretch()
+        return self
+
+    def _check_stretch(self) -> None:
+        if self.stretch is None:
+            if self.decibel != "no":
+                raise ValueError("'decibel' needs 'stretch', such as [-25, 0]")
+            return
+        if self.full_scale is not None:
+            raise ValueError("'stretch' and 'full_scale' exclude each other")
+        if self.quantity == "reflectance":
+            raise ValueError(
+                "'stretch' ends reflectance: state 'full_scale' in its place, or quantity display"
+            )
+        ranges = self.stretch if isinstance(self.stretch, dict) else {"": self.stretch}
+        if isinstance(self.stretch, dict) and set(ranges) != set(self.stored_bands):
+            raise ValueError(f"'stretch' must name the bands {', '.join(self.stored_bands)}")
+        for low, high in ranges.values():
+            if low >= high:
+                raise ValueError(f"'stretch' runs from low to high, not from {low:g} to {high:g}")
+
+    @property
+    def stored_bands(self) -> tuple[str, ...]:
+        """Names of the stored channels in order."""
+        return self.use or self.bands or PICTURES.bands
+
+    def identity(self) -> dict[str, Any]:
+        """What of these options differs from the defaults, for a content hash."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+
+def imagery(options: PixelOptions) -> Imagery:
+    """How pixels that :func:`convert` made are to be read."""
+    bands, quantity = options.stored_bands, options.quantity
+    scale = options.full_scale
+    if options.stretch is not None or scale is None or scale == _EIGHT_BIT:
+        return Imagery(bands, quantity, "uint8", _EIGHT_BIT)
+    return Imagery(bands, quantity, "uint16", FRACTION_SCALE if scale < _EIGHT_BIT else scale)
+
+
+def read_pixels(path: Path, options: PixelOptions) -> NDArray[Any]:
+    """Decode ``path``: ``imagery(options).dtype``, shape (height, width, bands).
+
+    Without ``options.bands`` this is :func:`rsbench.images.read_rgb`. Otherwise plain pictures
+    are decoded by Pillow and all other files by rasterio.
+
+    Raises:
+        ImageError: the file is missing, empty or does not decode.
+        BandError: the file is not what ``options`` say.
+    """
+    if options.bands is None:
+        return read_rgb(path)
+    values, valid = read_values(path, options.bands)
+    return convert(values, valid, options, where=path)
+
+
+def convert(
+    values: NDArray[Any],
+    valid: NDArray[np.bool_] | None,
+    options: PixelOptions,
+    *,
+    where: str | Path | None = None,
+) -> NDArray[Any]:
+    """Turn the values of a file's bands into stored pixels.
+
+    Args:
+        values: all bands of the file, shape (bands, height, width), any real type.
+        valid: where there is data, shape (height, width) or that of ``values``; None:
+            everywhere. Values without data become 0.
+        options: what the values are. Without ``options.bands``, ``values`` must be uint8 in one
+            band (replicated) or three.
+        where: file to name in messages.
+
+    Returns:
+        ``imagery(options).dtype``, shape (height, width, stored bands), contiguous.
+
+    Raises:
+        BandError: another number of bands than stated, values that cannot be stored (negative,
+            not a number, too large, or not 8-bit without a scale), or a stretch that clips
+            more than ``clip_limit`` of a band.
+    """
+    values = _choose(values, options, where)
+    usable = _usable(values, valid, options)
+    _refuse(
+        ~np.isfinite(values) & usable, "NaN or infinite values", where,
+        "mark them as no data with 'nodata' (nan for NaN)",
+    )  # fmt: skip
+    if options.stretch is None:
+        stored = _keep(values, usable, options, where)
+    else:
+        stored = _stretch(_decibel(values, usable, options, where), usable, options, where)
+    stored[~usable] = 0
+    return np.ascontiguousarray(stored.transpose(1, 2, 0))
+
+
+def _choose(values: NDArray[Any], options: PixelOptions, where: object) -> NDArray[Any]:
+    """The stored bands, shape (stored bands, height, width)."""
+    if values.ndim != 3 or values.dtype.kind not in "buif":
+        raise _misfit(
+            f"values of type {values.dtype} and shape {values.shape} are no bands of an image",
+            where,
+            "use images of whole or real numbers",
+        )
+    if options.bands is None:
+        if values.dtype != np.uint8 or len(values) not in (1, 3):
+            raise _misfit(
+                f"the image has {len(values)} bands of type {values.dtype}",
+                where,
+                "name its bands in the option 'pixels', with 'full_scale' or 'stretch'",
+            )
+        return values if len(values) == 3 else np.repeat(values, 3, axis=0)
+    check_band_count(len(values), options.bands, where)
+    return _select(values, options)
+
+
+def _usable(
+    values: NDArray[Any], valid: NDArray[np.bool_] | None, options: PixelOptions
+) -> NDArray[np.bool_]:
+    """Where the stored bands have data, shape of ``values``."""
+    usable = np.ones(values.shape, dtype=np.bool_)
+    if valid is not None:
+        usable &= valid if valid.ndim == 2 or len(valid) == 1 else _select(valid, options)
+    if options.nodata == "nan":
+        usable &= ~np.isnan(values)
+    elif options.nodata is not None:
+        kind = values.dtype if values.dtype.kind == "f" else np.dtype(np.float64)
+        usable &= values != np.array(options.nodata).astype(kind)
+    return usable
+
+
+def _select(bands: NDArray[Any], options: PixelOptions) -> NDArray[Any]:
+    names = options.bands or options.stored_bands
+    return bands[[names.index(band) for band in options.stored_bands]]
+
+
+def _keep(
+    values: NDArray[Any], usable: NDArray[np.bool_], options: PixelOptions, where: object
+) -> NDArray[Any]:
+    """The values as they are, or as ten-thousandths of ``full_scale``."""
+    if options.full_scale is None and values.dtype != np.uint8:
+        raise _misfit(
+            f"the values are {values.dtype}, from {values.min():g} to {values.max():g}",
+            where,
+            "state 'full_scale' (the value that stands for 1.0: 10000 for Sentinel-2, 1 for "
+            "fractions), or 'stretch' [low, high] to map them to 8 bits",
+        )
+    _refuse(
+        (values < 0) & usable, "negative values", where,
+        "mark them as no data with 'nodata', or state 'stretch' [low, high]",
+    )  # fmt: skip
+    look = imagery(options)
+    if values.dtype == look.dtype and look.full_scale == (options.full_scale or _EIGHT_BIT):
+        return values.copy()
+    factor = look.full_scale / (options.full_scale or _EIGHT_BIT)
+    scaled = np.where(usable, values, 0).astype(np.float64) * factor
+    top = np.iinfo(look.dtype).max
+    _refuse(
+        scaled > top, f"values above {top / factor:g}, the largest that can be stored", where,
+        "state the 'full_scale' of these values, or 'stretch' [low, high]",
+    )  # fmt: skip
+    return np.rint(scaled).astype(look.dtype)
+
+
+def _decibel(
+    values: NDArray[Any], usable: NDArray[np.bool_], options: PixelOptions, where: object
+) -> NDArray[np.float32]:
+    """Values as float32, in decibel where asked; zero becomes minus infinity."""
+    real = np.where(usable, values, 1).astype(np.float32)
+    if options.decibel == "no":
+        return real
+    _refuse(
+        real < 0, "negative values, which linear backscatter has not", where,
+        "leave out 'decibel' where the file holds decibels already; mark no data with 'nodata'",
+    )  # fmt: skip
+    with np.errstate(divide="ignore"):
+        decibels: NDArray[np.float32] = np.log10(real) * np.float32(_DECIBELS[options.decibel])
+    return decibels
+
+
+def _stretch(
+    real: NDArray[np.float32], usable: NDArray[np.bool_], options: PixelOptions, where: object
+) -> NDArray[np.uint8]:
+    stored = np.empty(real.shape, dtype=np.uint8)
+    for channel, band in enumerate(options.stored_bands):
+        limits = options.stretch
+        low, high = limits[band] if isinstance(limits, dict) else limits or (0.0, 1.0)
+        kept = real[channel][usable[channel]]
+        clipped = np.count_nonzero((kept < low) | (kept > high))
+        if clipped > options.clip_limit * kept.size:
+            raise _misfit(
+                f"{clipped / kept.size:.0%} of band {band} lies outside 'stretch' {low:g} to "
+                f"{high:g}: its values run from {kept.min():g} to {kept.max():g}",
+                where,
+                "choose a 'stretch' that covers the values, mark no data with 'nodata', or allow "
+                "more with 'clip_limit'",
+            )
+        share = (np.clip(real[channel], low, high) - low) / (high - low)
+        stored[channel] = np.rint(share * _EIGHT_BIT)
+    return stored
+
+
+def _refuse(wrong: NDArray[np.bool_], what: str, where: object, remedy: str) -> None:
+    count = np.count_nonzero(wrong)
+    if count:
+        raise _misfit(f"{count} of {wrong.size} values are wrong: {what}", where, remedy)
+
+
+def _misfit(what: str, where: object, remedy: str) -> BandError:
+    return BandError(what, where=None if where is None else str(where), remedy=remedy)

@@ -1,0 +1,129 @@
+"""Open raster files through rasterio, and read values with the mask of where there is data."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rsbench.errors import BandError, ImageError
+from rsbench.images import empty, missing, read_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+#: GDAL's short cut for whole PNG files fills up a truncated one and reports no error.
+_GDAL_OPTIONS = {"GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO"}
+_RASTER_SUFFIXES = frozenset({".tif", ".tiff"})
+_opening = threading.Lock()  # catch_warnings is not safe in threads
+
+
+@contextmanager
+def open_raster(path: Path) -> Iterator[Any]:
+    """The rasterio dataset ``path``, open for reading; decoding errors inside are ours too.
+
+    Raises:
+        ImageError: the file is missing, empty or does not decode.
+    """
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
+
+    try:
+        with rasterio.Env(**_GDAL_OPTIONS):
+            with _opening, warnings.catch_warnings():
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)  # plain pictures
+                raster = rasterio.open(path)
+            with raster:
+                yield raster
+    except RasterioIOError as error:
+        if not path.exists():
+            raise missing(path) from error
+        if path.stat().st_size == 0:
+            raise empty(path) from error
+        raise ImageError(
+            f"the image does not decode: {error}",
+            where=path,
+            remedy="restore the file from its source, or leave it out",
+        ) from error
+
+
+def read_values(path: Path, bands: tuple[str, ...]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """All ``bands`` of a file and where there is data, both of shape (bands, height, width).
+
+    Plain 8-bit pictures are decoded by Pillow, TIFF and deeper files by rasterio.
+
+    Raises:
+        ImageError: the file is missing, empty or does not decode.
+        BandError: the file has other bands.
+    """
+    plain = None if path.suffix.lower() in _RASTER_SUFFIXES else read_plain(path)
+    if plain is None:
+        with open_raster(path) as raster:
+            return raster_values(raster, bands)
+    values = plain.transpose(2, 0, 1)
+    if len(values) not in (2, 4):
+        check_band_count(len(values), bands, path)
+        return values, np.ones(values.shape, dtype=np.bool_)
+    check_band_count(len(values) - 1, bands, path)
+    return values[:-1], np.broadcast_to(values[-1:] > 0, values[:-1].shape)
+
+
+def check_band_count(found: int, bands: tuple[str, ...], where: str | Path | None) -> None:
+    """Refuse a file that has not as many bands as ``bands`` names.
+
+    Raises:
+        BandError: the numbers differ.
+    """
+    if found != len(bands):
+        raise BandError(
+            f"the file has {found} band{'s' * (found != 1)}, and 'bands' names {len(bands)} "
+            f"({', '.join(bands)})",
+            where=where,
+            remedy="name every band of the file, in its order; 'use' then chooses among them",
+        )
+
+
+def raster_values(
+    raster: Any, bands: tuple[str, ...], window: Any = None
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Read the ``bands`` data bands of an open raster.
+
+    An alpha band beyond them is no data band: it says where there is data, as do the nodata
+    value and the mask of the file.
+
+    Args:
+        raster: an open rasterio dataset.
+        bands: names of the data bands that the file should have.
+        window: a rasterio window inside the raster; None for all of it.
+
+    Returns:
+        Values, shape (bands, height, width), and where there is data, bool, same shape.
+
+    Raises:
+        BandError: the file has another number of bands, or a colour palette.
+    """
+    from rasterio.enums import ColorInterp, MaskFlags
+
+    colours = list(raster.colorinterp)
+    if ColorInterp.palette in colours:
+        raise BandError(
+            "the image has a colour palette, whose numbers are no values",
+            where=raster.name,
+            remedy="convert it to grey or RGB",
+        )
+    has_alpha = raster.count == len(bands) + 1 and colours[-1] == ColorInterp.alpha
+    check_band_count(raster.count - has_alpha, bands, raster.name)
+    indexes = list(range(1, len(bands) + 1))
+    values = raster.read(indexes, window=window)
+    flags = raster.mask_flag_enums[: len(bands)]
+    if all(MaskFlags.all_valid in each for each in flags) or (
+        not has_alpha and any(MaskFlags.alpha in each for each in flags)
+    ):  # a fourth 8-bit band is labelled alpha by GDAL, whatever it is
+        return values, np.ones(values.shape, dtype=np.bool_)
+    return values, raster.read_masks(indexes, window=window) > 0
