@@ -1,8 +1,14 @@
-"""Find plugins by entry point, load them lazily, and suggest near names for a wrong one."""
+"""Find plugins by entry point or in files, and suggest near names for a wrong one.
+
+Installed plugins are found by their entry points and imported when they are used. The files
+that ``RSBENCH_PLUGINS`` names (see :mod:`rsbench.plugin_files`) are executed to see which
+classes they define.
+"""
 
 from __future__ import annotations
 
 import difflib
+import os
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, TypeVar
@@ -26,9 +32,35 @@ GROUPS = {
 }
 
 
-@cache
 def find(group: str) -> dict[str, EntryPoint]:
-    """Entry points of ``group`` by name, sorted; nothing is imported.
+    """Entry points of ``group`` by name, sorted, those of plugin files included.
+
+    No installed plugin is imported.
+
+    Raises:
+        RsbenchError: two plugins register the same name, or a plugin file cannot be loaded.
+    """
+    found = dict(installed(group))
+    if not os.environ.get("RSBENCH_PLUGINS"):  # spares the import where there are none
+        return found
+    from rsbench.plugin_files import plugins_in
+
+    for plugin in plugins_in(group):
+        if plugin.name in found:
+            raise RsbenchError(
+                f"{plugin.class_name} has the name {plugin.name!r}, and so has the installed "
+                f"{GROUPS[group]} {found[plugin.name].value}",
+                where=plugin.file,
+                remedy="give the class another name, or a 'plugin_name' of its own",
+            )
+        value = f"{plugin.module}:{plugin.class_name}"
+        found[plugin.name] = EntryPoint(plugin.name, value, group)
+    return dict(sorted(found.items()))
+
+
+@cache
+def installed(group: str) -> dict[str, EntryPoint]:
+    """Entry points of ``group`` that distributions register, by name, sorted.
 
     Raises:
         RsbenchError: two installed distributions register the same name.
@@ -70,6 +102,31 @@ def load(group: str, name: str) -> object:
         ) from error
 
 
+def code_digest(group: str, name: str) -> str:
+    """SHA-256 of the plugin file that ``name`` comes from; "" for an installed plugin.
+
+    It belongs to the identity of whatever the plugin computes: an edited file is another plugin.
+
+    Raises:
+        UnknownNameError: no plugin registers the name.
+        RsbenchError: the plugin file cannot be loaded.
+    """
+    points = find(group)
+    if name not in points:
+        raise unknown_name(GROUPS[group], name, list(points))
+    if not points[name].module.startswith("rsbench.plugin_files."):
+        return ""
+    loaded = points[name].load()
+    return class_digest(loaded)
+
+
+def class_digest(kind: type) -> str:
+    """SHA-256 over the plugin files that a class and its bases are from; "" where none is."""
+    from rsbench.plugin_files import code_digest
+
+    return code_digest(kind)
+
+
 def unknown_name(kind: str, name: str, known: list[str]) -> UnknownNameError:
     """The error for a wrong name: near names first, else all known ones."""
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
@@ -77,6 +134,7 @@ def unknown_name(kind: str, name: str, known: list[str]) -> UnknownNameError:
         remedy = "did you mean " + " or ".join(repr(each) for each in near) + "?"
     else:
         remedy = f"known: {', '.join(known)}" if known else f"no {kind} is installed"
+        remedy += "; one in a file of its own needs --plugin FILE"
     return UnknownNameError(f"there is no {kind} called {name!r}", remedy=remedy)
 
 

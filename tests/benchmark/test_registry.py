@@ -21,14 +21,15 @@ METHODS = "rsbench.methods"
 @pytest.fixture
 def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """Pretends that other distributions register entry points."""
-    registry.find.cache_clear()
+    monkeypatch.setenv("RSBENCH_PLUGINS", "")
+    registry.installed.cache_clear()
 
     def pretend(*points: tuple[str, str]) -> None:
         found = [EntryPoint(name, value, METHODS) for name, value in points]
         monkeypatch.setattr(registry, "entry_points", lambda group: found)
 
     yield pretend
-    registry.find.cache_clear()
+    registry.installed.cache_clear()
 
 
 def test_names_are_sorted_and_nothing_is_imported(install: Callable[..., None]) -> None:
@@ -43,14 +44,15 @@ def test_near_names_are_suggested(install: Callable[..., None]) -> None:
     assert caught.value.remedy == "did you mean 'lora'?"
     with pytest.raises(UnknownNameError) as caught:
         registry.load(METHODS, "xyz")
-    assert caught.value.remedy == "known: adapter, linear, lora"
+    assert caught.value.remedy.startswith("known: adapter, linear, lora; ")
+    assert "--plugin FILE" in caught.value.remedy
 
 
 def test_no_plugin_at_all(install: Callable[..., None]) -> None:
     install()
     with pytest.raises(UnknownNameError) as caught:
         registry.load(METHODS, "lora")
-    assert caught.value.remedy == "no method is installed"
+    assert caught.value.remedy.startswith("no method is installed; ")
 
 
 def test_two_plugins_with_one_name(install: Callable[..., None]) -> None:

@@ -7,7 +7,13 @@ from typing import Annotated
 
 import typer
 
-from rsbench.cli.options import CacheOption, DataOption, DeviceOption, MatrixOption
+from rsbench.cli.options import (
+    CacheOption,
+    DataOption,
+    DeviceOption,
+    MatrixOption,
+    PluginOption,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -52,6 +58,7 @@ def cost(
             "Default: results/cost/<matrix name>.csv.",
         ),
     ] = None,
+    plugin: PluginOption = None,
     data_dir: DataOption = None,
     cache_dir: CacheOption = None,
 ) -> None:

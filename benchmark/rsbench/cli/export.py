@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from rsbench.cli.cells import BaseOption, CellArgument, cell_folders, restore_cell
+from rsbench.cli.options import PluginOption
 
 
 class Format(StrEnum):
@@ -39,6 +40,7 @@ def export(
         typer.Option(metavar="DIR", help="A new folder. Default: one in results/exports."),
     ] = None,
     base: BaseOption = None,
+    plugin: PluginOption = None,
 ) -> None:
     """Write the trained model of a finished cell for use outside of rsbench."""
     from rsbench.finished.find import find_cell

@@ -12,7 +12,7 @@ from rsbench.cli.cells import (
     cell_folders,
     restore_cell,
 )
-from rsbench.cli.options import CacheOption, DataOption, DeviceOption
+from rsbench.cli.options import CacheOption, DataOption, DeviceOption, PluginOption
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,6 +42,7 @@ def gammas(
     ] = False,
     device: DeviceOption = "auto",
     base: BaseOption = None,
+    plugin: PluginOption = None,
     data_dir: DataOption = None,
     cache_dir: CacheOption = None,
 ) -> None:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from rsbench.cli.options import PluginOption
+
 
 class Kind(StrEnum):
     """What can be listed."""
@@ -38,8 +40,10 @@ def register(app: typer.Typer) -> None:
     app.command("ls")(ls)
 
 
-def ls(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:
-    """List the installed datasets, backbones or methods, or the shipped matrices."""
+def ls(
+    kind: Annotated[Kind, typer.Argument(help="What to list.")], plugin: PluginOption = None
+) -> None:
+    """List the datasets, backbones or methods, or the shipped matrices."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

@@ -7,6 +7,31 @@ from typing import Annotated
 
 import typer
 
+
+def use_plugins(files: list[Path] | None) -> list[Path] | None:
+    """Register the classes of plugin files, in this process and in its workers.
+
+    Raises:
+        RsbenchError: a file does not exist, or is no Python file.
+    """
+    if files:
+        from rsbench.plugin_files import use_files
+
+        use_files(files)
+    return files
+
+
+PluginOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--plugin",
+        metavar="FILE",
+        callback=use_plugins,
+        is_eager=True,  # before anything looks for a plugin
+        help="Python file with plugins of your own. Repeatable. Also: RSBENCH_PLUGINS.",
+    ),
+]
+"""The callback does the work; a command takes the argument and has no use for it."""
 MatrixOption = Annotated[
     str, typer.Option(help="Name of a shipped matrix, or path of a YAML file.")
 ]

@@ -13,7 +13,7 @@ from rsbench.cli.cells import (
     cell_folders,
     restore_cell,
 )
-from rsbench.cli.options import DeviceOption
+from rsbench.cli.options import DeviceOption, PluginOption
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +46,7 @@ def predict(
     ] = None,
     device: DeviceOption = "auto",
     base: BaseOption = None,
+    plugin: PluginOption = None,
 ) -> None:
     """Label images with a finished cell, read and sized as its test images were.
 

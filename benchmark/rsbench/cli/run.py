@@ -7,7 +7,13 @@ from typing import Annotated
 
 import typer
 
-from rsbench.cli.options import CacheOption, DataOption, DeviceOption, MatrixOption
+from rsbench.cli.options import (
+    CacheOption,
+    DataOption,
+    DeviceOption,
+    MatrixOption,
+    PluginOption,
+)
 from rsbench.errors import SettingsError
 
 
@@ -59,6 +65,7 @@ def run(
             "--keep-weights", help="Keep the fine-tuned backbone of full fine-tuning, too (large)."
         ),
     ] = False,
+    plugin: PluginOption = None,
     data_dir: DataOption = None,
     cache_dir: CacheOption = None,
 ) -> None:
