@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rsbench.backbone import Normalisation
-from rsbench.crops import Boxes, ImageSource, centre_boxes, cut, random_boxes, resize
+from rsbench.crops import (
+    Boxes,
+    ImageSource,
+    centre_boxes,
+    cut,
+    cut_exactly,
+    need_no_resize,
+    random_boxes,
+    resize,
+)
 from rsbench.settings import Augmentation
 
 
@@ -24,6 +33,8 @@ class BatchReader:
         normalisation: resolved: ``statistics`` is "fixed".
         augmentation: for ``train``.
         device: where batches are made.
+        channels: which stored channel feeds each input channel, or None where all do, in order.
+        full_scale: stored value that stands for 1.0.
     """
 
     def __init__(
@@ -35,20 +46,24 @@ class BatchReader:
         normalisation: Normalisation,
         augmentation: Augmentation,
         device: torch.device,
+        channels: Sequence[int] | None = None,
+        full_scale: float = 255.0,
     ) -> None:
         self.source = source
         self.labels = labels
         self.image_size = image_size
         self.augmentation = augmentation
         self.device = device
+        self._channels = None if channels is None else list(channels)
         mean = torch.tensor(normalisation.mean, device=device).view(-1, 1, 1)
         std = torch.tensor(normalisation.std, device=device).view(-1, 1, 1)
-        # (x - mean) / std * multiplier + offset, as one multiplication and one addition
-        self._factor = normalisation.multiplier / std
-        self._shift = normalisation.offset - mean * self._factor
+        # (x - mean) / std * multiplier + offset with x = value / full_scale, as one
+        # multiplication and one addition
+        self._factor = normalisation.multiplier / std / full_scale
+        self._shift = normalisation.offset - mean * normalisation.multiplier / std
 
     def train(self, indices: NDArray[np.int64], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Augmented images, shape (batch, 3, size, size), and labels, shape (batch,)."""
+        """Augmented images, shape (batch, channels, size, size), and labels, shape (batch,)."""
         heights, widths = self.source.heights[indices], self.source.widths[indices]
         boxes = random_boxes(heights, widths, self.augmentation, rng)
         return self._images(indices, boxes), self._labels(indices)
@@ -64,9 +79,32 @@ class BatchReader:
         return self._images(indices, boxes), self._labels(indices)
 
     def _images(self, indices: Sequence[int] | NDArray[np.int64], boxes: Boxes) -> Tensor:
-        pixels, frames = cut(self.source, [int(i) for i in indices], boxes)
+        listed = [int(i) for i in indices]
+        exact = need_no_resize(boxes, self.image_size)
+        if exact.all():
+            return self._normalised(self._exact(listed, boxes))
+        if not exact.any():
+            return self._normalised(self._resized(listed, boxes))
+        # an image gets the same pixels whatever else is in its batch
+        parts = [np.flatnonzero(exact), np.flatnonzero(~exact)]
+        chosen = [([listed[i] for i in part], boxes.at(part)) for part in parts]
+        images = torch.cat([self._exact(*chosen[0]).float(), self._resized(*chosen[1])])
+        order = torch.from_numpy(np.argsort(np.concatenate(parts))).to(self.device)
+        return self._normalised(images[order])
+
+    def _exact(self, indices: Sequence[int], boxes: Boxes) -> Tensor:
+        pixels = cut_exactly(self.source, indices, boxes, self.image_size)
+        return pixels.to(self.device, non_blocking=True)
+
+    def _resized(self, indices: Sequence[int], boxes: Boxes) -> Tensor:
+        pixels, frames = cut(self.source, indices, boxes)
         pixels = pixels.to(self.device, non_blocking=True)
-        images = resize(pixels, frames.to(self.device), boxes, self.image_size)
+        return resize(pixels, frames.to(self.device), boxes, self.image_size)
+
+    def _normalised(self, images: Tensor) -> Tensor:
+        images = images.float()
+        if self._channels is not None and self._channels != list(range(images.shape[1])):
+            images = images[:, self._channels]
         return images * self._factor + self._shift
 
     def _labels(self, indices: NDArray[np.int64]) -> Tensor:

@@ -1,6 +1,6 @@
 """Cut and resize batches of crops from decoded images (paper section 3).
 
-Images come ragged and in uint8 from the image store; the cut is made on the CPU, the resize,
+Images come ragged and in 8 or 16 bits from the image store; the cut is made on the CPU, the resize,
 flip and normalisation on the training device.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ CROP_TRIES = 10
 
 
 class ImageSource(Protocol):
-    """Decoded images of one split: what the image store offers."""
+    """Decoded images of one split: what ``rsbench.imagestore`` offers."""
 
     @property
     def heights(self) -> NDArray[np.int32]:
@@ -36,8 +36,8 @@ class ImageSource(Protocol):
         """Image widths, pixels, shape (samples,)."""
         ...
 
-    def image(self, index: int) -> NDArray[np.uint8]:
-        """One image, shape (height, width, 3), uint8."""
+    def images(self, indices: Sequence[int]) -> list[NDArray[Any]]:
+        """Images, each of shape (height, width, bands), uint8 or uint16."""
         ...
 
 
@@ -60,6 +60,10 @@ class Boxes:
     width: NDArray[np.float64]
     flip_x: NDArray[np.bool_]
     flip_y: NDArray[np.bool_]
+
+    def at(self, chosen: NDArray[np.int64]) -> Boxes:
+        """The boxes at the places ``chosen``."""
+        return Boxes(**{name: values[chosen] for name, values in vars(self).items()})
 
 
 def random_boxes(
@@ -116,34 +120,58 @@ def centre_boxes(
 ) -> Boxes:
     """The centre crop of ``image_size`` after the short side is resized to ``short_side``.
 
-    In the stored image's own pixels that is a square of ``short * image_size / short_side``.
+    In the stored image's own pixels that is a square of ``short * image_size / short_side``. Where
+    that is the network's size itself, so that nothing needs resizing, the square lies on whole
+    pixels, rounded as torchvision's CenterCrop does.
     """
     side = np.minimum(heights, widths) * image_size / short_side
     no = np.zeros(len(heights), dtype=np.bool_)
-    return Boxes((heights - side) / 2, (widths - side) / 2, side, side, no, no)
+    top, left = (heights - side) / 2, (widths - side) / 2
+    as_it_is = side == image_size
+    top, left = (np.where(as_it_is, np.round(edge), edge) for edge in (top, left))
+    return Boxes(top, left, side, side, no, no)
+
+
+def need_no_resize(boxes: Boxes, size: int) -> NDArray[np.bool_]:
+    """Which boxes are ``size`` whole pixels wide and high already, shape (batch,)."""
+    exact = (boxes.height == size) & (boxes.width == size)
+    return np.asarray(exact & (boxes.top % 1 == 0) & (boxes.left % 1 == 0))
+
+
+def cut_exactly(source: ImageSource, indices: Sequence[int], boxes: Boxes, size: int) -> Tensor:
+    """Cut boxes that need no resizing, and flip them.
+
+    Returns:
+        uint8 or uint16, shape (batch, bands, size, size).
+    """
+    cuts = []
+    for i, image in enumerate(source.images(indices)):
+        top, left = int(boxes.top[i]), int(boxes.left[i])
+        piece = image[top : top + size, left : left + size]
+        piece = piece[::-1] if boxes.flip_y[i] else piece
+        cuts.append(piece[:, ::-1] if boxes.flip_x[i] else piece)
+    return torch.from_numpy(np.stack(cuts)).permute(0, 3, 1, 2)
 
 
 def cut(source: ImageSource, indices: Sequence[int], boxes: Boxes) -> tuple[Tensor, Tensor]:
     """Cut the boxes out of the stored images.
 
     Returns:
-        pixels: uint8, shape (batch, 3, H, W), padded with zeros to the largest cut.
+        pixels: uint8 or uint16, shape (batch, bands, H, W), padded with zeros to the largest cut.
         frames: float32, shape (batch, 6), pixels: top, left, height and width of each box
             within its cut, then height and width of the cut.
     """
     rows = [_window(boxes.top[i], boxes.height[i]) for i in range(len(indices))]
     columns = [_window(boxes.left[i], boxes.width[i]) for i in range(len(indices))]
     cuts, frames = [], []
-    for i, index in enumerate(indices):
-        image = source.image(int(index))
+    for i, image in enumerate(source.images(indices)):
         (y0, y1), (x0, x1) = rows[i], columns[i]
         y0, x0, y1, x1 = max(y0, 0), max(x0, 0), min(y1, image.shape[0]), min(x1, image.shape[1])
         cuts.append(image[y0:y1, x0:x1])
         corner = (boxes.top[i] - y0, boxes.left[i] - x0)
         frames.append((*corner, boxes.height[i], boxes.width[i], y1 - y0, x1 - x0))
-    padded = np.zeros(
-        (len(cuts), max(c.shape[0] for c in cuts), max(c.shape[1] for c in cuts), 3), np.uint8
-    )
+    height, width = max(c.shape[0] for c in cuts), max(c.shape[1] for c in cuts)
+    padded = np.zeros((len(cuts), height, width, cuts[0].shape[2]), cuts[0].dtype)
     for slot, piece in zip(padded, cuts, strict=True):
         slot[: piece.shape[0], : piece.shape[1]] = piece
     pixels = torch.from_numpy(padded).permute(0, 3, 1, 2)
@@ -160,7 +188,7 @@ def resize(pixels: Tensor, frames: Tensor, boxes: Boxes, size: int) -> Tensor:
         size: side of the result.
 
     Returns:
-        float32 in [0, 1], shape (batch, 3, size, size).
+        float32, in units of the stored values, shape (batch, bands, size, size).
     """
     device = pixels.device
     steps = (torch.arange(size, device=device, dtype=torch.float32) + 0.5) / size
@@ -171,7 +199,7 @@ def resize(pixels: Tensor, frames: Tensor, boxes: Boxes, size: int) -> Tensor:
     shape = (len(pixels), size, size)
     grid = torch.stack([grid_x[:, None, :].expand(shape), grid_y[:, :, None].expand(shape)], -1)
     return functional.grid_sample(
-        pixels.float() / 255.0, grid, mode="bilinear", padding_mode="border", align_corners=False
+        pixels.float(), grid, mode="bilinear", padding_mode="border", align_corners=False
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +58,21 @@ def split_train(labels: NDArray[np.int64], recipe: Recipe) -> TrainSplit:
         return TrainSplit(everything, none, False, note)
     note = f"early stopping on: {len(heldout)} images held out of train"
     return _without(everything, heldout, True, note)
+
+
+def usable(split: TrainSplit, bad: Collection[int]) -> TrainSplit:
+    """``split`` without the images that cannot be read.
+
+    They go after the slice is drawn, so that one lost image moves no other.
+    """
+    if not bad:
+        return split
+    left_out = np.array(sorted(bad), dtype=np.int64)
+    return replace(
+        split,
+        train=np.setdiff1d(split.train, left_out),
+        heldout=np.setdiff1d(split.heldout, left_out),
+    )
 
 
 def stratified_slice(labels: NDArray[np.int64], fraction: float) -> NDArray[np.int64]:

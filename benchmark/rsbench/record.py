@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 from rsbench.backbone import Normalisation
 from rsbench.cell import Cell
 from rsbench.errors import RecordError
+from rsbench.imagery import RGB
 from rsbench.settings import Settings
 
 SCHEMA_VERSION = 1
@@ -71,6 +72,12 @@ class InputView(Settings):
     """Short side before the centre crop, pixels."""
     normalisation: Normalisation
     """As applied: the target's statistics are filled in."""
+    bands: tuple[str, ...] = RGB
+    """Bands of the stored images."""
+    channels: tuple[int, ...] = (0, 1, 2)
+    """Which of them feeds each input channel."""
+    full_scale: float = 255.0
+    """Stored value that stands for 1.0."""
 
 
 class EpochLog(Settings):
@@ -135,6 +142,8 @@ class Record(Settings):
     """Decisions a reader must know: early stopping off and why, skipped images, ..."""
     disclaimers: tuple[str, ...] = ()
     """"Demo data" and the like, from target and backbone."""
+    skipped: dict[str, int] = Field(default_factory=dict)
+    """Images per split that could not be used and were left out (on_bad_image: skip)."""
     failure: Failure | None = None
 
     def to_json(self) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from tiny import Images, long_tailed_labels
 from torchvision.transforms import RandomResizedCrop, v2
 
-from rsbench.crops import Boxes, centre_boxes, cut, random_boxes, resize
+from rsbench.backbone import Normalisation
+from rsbench.batches import BatchReader
+from rsbench.crops import Boxes, centre_boxes, cut, need_no_resize, random_boxes, resize
 from rsbench.settings import Augmentation
 
 SOURCE = Images(long_tailed_labels())
@@ -22,13 +26,13 @@ def _boxes(top: float, left: float, height: float, width: float, flip: bool = Fa
 
 def _images(boxes: Boxes, size: int) -> torch.Tensor:
     pixels, frames = cut(SOURCE, INDICES, boxes)
-    return resize(pixels, frames, boxes, size)
+    return resize(pixels, frames, boxes, size) / 255
 
 
 def test_crop_and_flip_equal_torchvision() -> None:
     ours = _images(_boxes(2, 3, 8, 10, flip=True), 16)
     for row, index in zip(ours, INDICES, strict=True):
-        image = torch.from_numpy(SOURCE.image(index)).permute(2, 0, 1).float() / 255
+        image = torch.from_numpy(SOURCE.images([index])[0]).permute(2, 0, 1).float() / 255
         crop = v2.functional.resized_crop(image, 2, 3, 8, 10, [16, 16], antialias=False)
         torch.testing.assert_close(row, v2.functional.horizontal_flip(crop), atol=1e-5, rtol=0)
 
@@ -36,27 +40,28 @@ def test_crop_and_flip_equal_torchvision() -> None:
 def test_a_crop_of_the_output_size_copies_pixels() -> None:
     ours = _images(_boxes(1, 2, 8, 8), 8)
     for row, index in zip(ours, INDICES, strict=True):
-        expected = torch.from_numpy(SOURCE.image(index)[1:9, 2:10]).permute(2, 0, 1).float() / 255
+        piece = SOURCE.images([index])[0][1:9, 2:10]
+        expected = torch.from_numpy(piece).permute(2, 0, 1).float() / 255
         torch.testing.assert_close(row, expected, atol=1e-6, rtol=0)
 
 
 def test_padding_of_smaller_images_never_bleeds_in() -> None:
     white = Images(long_tailed_labels())
-    white.images = [np.full((h, w, 3), 255, np.uint8) for h, w in ((14, 20), (21, 14), (16, 16))]
+    white._images = [np.full((h, w, 3), 255, np.uint8) for h, w in ((14, 20), (21, 14), (16, 16))]
     heights, widths = np.array([14, 21, 16]), np.array([20, 14, 16])
     for boxes in (
         centre_boxes(heights, widths, short_side=18, image_size=16),
         random_boxes(heights, widths, Augmentation(), np.random.default_rng(0)),
     ):
         pixels, frames = cut(white, [0, 1, 2], boxes)
-        assert resize(pixels, frames, boxes, 16).min() > 1 - 1e-5
+        assert resize(pixels, frames, boxes, 16).min() > 255 - 1e-3
 
 
 def test_centre_crop_equals_resize_then_crop() -> None:
     heights, widths = SOURCE.heights[INDICES], SOURCE.widths[INDICES]
     ours = _images(centre_boxes(heights, widths, short_side=36, image_size=32), 32)
     for row, index in zip(ours, INDICES, strict=True):
-        image = torch.from_numpy(SOURCE.image(index)).permute(2, 0, 1).float() / 255
+        image = torch.from_numpy(SOURCE.images([index])[0]).permute(2, 0, 1).float() / 255
         resized = v2.functional.resize(image, [36], antialias=False)
         expected = v2.functional.center_crop(resized, [32, 32])
         # torchvision rounds the long side and the crop's corner to whole pixels
@@ -87,3 +92,61 @@ def test_extreme_aspect_ratios_fall_back_to_the_centre() -> None:
     )  # fmt: skip
     assert (boxes.height[0], boxes.width[0]) == (4, 5)
     assert boxes.left[0] == (400 - 5) // 2
+
+
+class TestReadingWithoutResizing:
+    """Images that have the test's size already are copied, which is many times faster."""
+
+    @staticmethod
+    def reader(**arguments: Any) -> BatchReader:
+        normalisation = Normalisation(mean=(0.2, 0.4, 0.6), std=(0.5, 0.6, 0.7))
+        return BatchReader(
+            SOURCE,
+            long_tailed_labels(),
+            image_size=14,
+            normalisation=normalisation,
+            augmentation=Augmentation(),
+            device=torch.device("cpu"),
+            **arguments,
+        )
+
+    def test_the_centre_lies_where_torchvision_puts_it(self) -> None:
+        short = np.array([14, 15, 16, 17, 18, 21])
+        for height, width in zip(short, short[::-1], strict=True):
+            sizes = np.array([height]), np.array([width])
+            short_side = int(min(height, width))
+            boxes = centre_boxes(*sizes, short_side=short_side, image_size=14)
+            assert need_no_resize(boxes, 14).all()
+            image = torch.arange(height * width).reshape(1, height, width)
+            expected = v2.functional.center_crop(image, [14, 14])[0, 0, 0]
+            assert boxes.top[0] * width + boxes.left[0] == expected
+
+    def test_gives_the_pixels_that_resizing_gives(self) -> None:
+        reader = self.reader()
+        indices = np.flatnonzero(np.minimum(SOURCE.heights, SOURCE.widths) == 16)[:4]
+        copied, _ = reader.test(indices, short_side=16)
+        boxes = centre_boxes(
+            SOURCE.heights[indices], SOURCE.widths[indices], short_side=16, image_size=14
+        )
+        assert need_no_resize(boxes, 14).all()
+        resized = reader._normalised(reader._resized(indices.tolist(), boxes))
+        torch.testing.assert_close(copied, resized, atol=1e-5, rtol=0)
+
+    def test_an_image_is_the_same_in_every_batch(self) -> None:
+        reader = self.reader()
+        everything = np.arange(len(SOURCE))
+        together, _ = reader.test(everything, short_side=16)
+        shortest = np.minimum(SOURCE.heights, SOURCE.widths)
+        assert 0 < (shortest == 16).sum() < len(SOURCE)  # some need resizing, some do not
+        for index in everything:
+            alone, _ = reader.test(np.array([index]), short_side=16)
+            torch.testing.assert_close(together[index], alone[0], atol=1e-5, rtol=0)
+
+    def test_channels_are_chosen_and_scaled(self) -> None:
+        plain, _ = self.reader().test(np.arange(6), short_side=16)
+        turned, _ = self.reader(channels=[2, 0, 0], full_scale=510.0).test(np.arange(6), 16)
+        mean, std = (0.2, 0.4, 0.6), (0.5, 0.6, 0.7)
+        for channel, stored in enumerate([2, 0, 0]):
+            value = plain[:, stored] * std[stored] + mean[stored]
+            expected = (value / 2 - mean[channel]) / std[channel]
+            torch.testing.assert_close(turned[:, channel], expected, atol=1e-5, rtol=0)

@@ -1,57 +1,35 @@
-import json
 import logging
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pictures as pictures_module
 import pytest
 from numpy.typing import NDArray
+from pictures import Pictures, picture
 
-from rsbench.errors import ImageError, RsbenchError, TargetError
+from rsbench.errors import BandError, ImageError, RsbenchError, TargetError
 from rsbench.folders import Folders
-from rsbench.groups import ClassGroups
-from rsbench.imagestore import ImageStore, channel_statistics, fit, open_store
-from rsbench.settings import Settings
-from rsbench.target import Split, SplitName, Target
+from rsbench.imagery import Imagery
+from rsbench.imagestore import (
+    ImageStore,
+    StreamedImages,
+    build,
+    channel_statistics,
+    fit,
+    open_store,
+    value_range,
+)
+from rsbench.target import SplitName
 
 Pixels = NDArray[np.uint8]
-
-
-def picture(height: int, width: int, seed: int = 0) -> Pixels:
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
-class Pictures(Target):
-    """A target over arrays in memory; it counts how often it is read."""
-
-    def __init__(self, pictures: Sequence[Any], content_hash: str = "0" * 64) -> None:
-        self.pictures = pictures
-        self.reads = 0
-        ids = tuple(str(index) for index in range(len(pictures)))
-        split = Split(ids, np.zeros(len(ids), dtype=np.int64))
-        super().__init__(
-            "pictures",
-            class_names=("all",),
-            groups=ClassGroups((0,), (), ()),
-            train=split,
-            test=split,
-            content_hash=content_hash,
-        )
-
-    @classmethod
-    def open(cls, name: str, options: Settings, folders: Folders) -> Target:
-        raise NotImplementedError
-
-    def read(self, split: SplitName, index: int) -> Pixels:
-        self.reads += 1
-        found: Pixels = self.pictures[index]
-        return found
 
 
 SHAPES = [(5, 7), (12, 30), (30, 12), (3, 40), (1, 1), (16, 16)]
@@ -124,7 +102,6 @@ class TestStore:
         assert store.heights.tolist() == [5, 12, 30, 3, 1, 16]
         assert store.widths.tolist() == [7, 30, 12, 12, 1, 16]
         assert store.heights.dtype == store.widths.dtype == np.int32
-        assert store.offsets.dtype == np.int64
         for index, image in enumerate(target.pictures):
             assert np.array_equal(store.image(index), fit(image, 64))
 
@@ -178,9 +155,21 @@ class TestStore:
         assert np.array_equal(other.image(2), store.image(2))
 
 
+def change_a_byte(file: Path) -> None:
+    """Flip the bits of one byte; the size stays."""
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    file.write_bytes(content)
+
+
 DAMAGE: dict[str, Callable[[Path], object]] = {
-    "pixels cut": lambda folder: os.truncate(folder / "pixels.bin", 10),
-    "pixels gone": lambda folder: (folder / "pixels.bin").unlink(),
+    "pixels cut": lambda folder: os.truncate(folder / "pixels-00000.bin", 10),
+    "pixels gone": lambda folder: (folder / "pixels-00000.bin").unlink(),
+    "a pixel changed": lambda folder: change_a_byte(folder / "pixels-00000.bin"),
+    "histogram changed": lambda folder: np.save(
+        folder / "histogram.npy", np.ones((3, 256), np.int64)
+    ),
+    "histogram gone": lambda folder: (folder / "histogram.npy").unlink(),
     "sizes changed": lambda folder: np.save(folder / "sizes.npy", np.ones((6, 2), np.int32)),
     "sizes empty": lambda folder: (folder / "sizes.npy").write_bytes(b""),
     "sizes noise": lambda folder: (folder / "sizes.npy").write_bytes(b"noise"),
@@ -248,7 +237,7 @@ def test_a_wrong_number_of_images(
         return (picture(4, 4) for _ in range(count))
 
     monkeypatch.setattr(target, "read_many", read_many)
-    with pytest.raises(TargetError, match=f"lists 6 samples, but read_many yields {word}"):
+    with pytest.raises(TargetError, match=f"asked for 6 samples of train, read_many yields {word}"):
         open_store(target, "train", 64, folders)
 
 
@@ -269,7 +258,7 @@ def test_an_abandoned_build_is_cleared_away(target: Pictures, folders: Folders) 
     fresh, old = (folder.with_name(f".{folder.name}.{n}.part") for n in ("fresh", "old"))
     for left in (fresh, old):
         left.mkdir()
-        (left / "pixels.bin").touch()
+        (left / "pixels-00000.bin").touch()
     os.utime(old, (1, 1))
     (folder / "store.json").unlink()
     open_store(target, "train", 8, folders)
@@ -284,12 +273,16 @@ def build_when_told(folder: Path) -> None:
     while not (folder / "go").exists():
         time.sleep(0.001)
     store = open_store(target, "train", 16, Folders(cache=folder))
-    sys.stdout.write(str(int(np.asarray(store.pixels, dtype=np.int64).sum())))
+    images = store.images(range(len(store)))
+    sys.stdout.write(str(sum(int(image.astype(np.int64).sum()) for image in images)))
 
 
 def test_processes_that_build_at_once_do_no_harm(tmp_path: Path) -> None:
     command = [sys.executable, __file__, os.fspath(tmp_path)]
-    builders = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    path = {**os.environ, "PYTHONPATH": os.path.dirname(pictures_module.__file__)}
+    builders = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=path) for _ in range(3)
+    ]
     while len(list(tmp_path.glob("ready-*"))) < 3:
         assert all(builder.poll() is None for builder in builders)
         time.sleep(0.01)
@@ -310,32 +303,209 @@ class TestStatistics:
         assert mean == pytest.approx(pixels.mean(axis=0).tolist(), abs=1e-12)
         assert deviation == pytest.approx(pixels.std(axis=0).tolist(), abs=1e-12)
 
-    def test_span_more_than_a_block(
+    def test_the_range_is_that_of_the_stored_values(self, folders: Folders) -> None:
+        low, high = (
+            np.full((2, 2, 3), (3, 50, 0), np.uint8),
+            np.full((2, 2, 3), (9, 60, 0), np.uint8),
+        )
+        lowest, highest = value_range(open_store(Pictures([low, high]), "train", 8, folders))
+        assert lowest.tolist() == [3, 50, 0]
+        assert highest.tolist() == [9, 60, 0]
+
+
+class TestOtherPixels:
+    def test_bands_of_16_bits_come_back_as_they_are(self, folders: Folders) -> None:
+        rng = np.random.default_rng(0)
+        bands = ("B04", "B03", "B02", "B08")
+        pictures = [rng.integers(0, 10001, (6, 9, 4), dtype=np.uint16) for _ in range(3)]
+        imagery = Imagery(bands, "reflectance", "uint16", 10000.0)
+        store = open_store(Pictures(pictures, imagery=imagery), "train", 8, folders)
+        for image, expected in zip(store.images(range(3)), pictures, strict=True):
+            assert image.dtype == np.uint16
+            assert np.array_equal(image, expected)
+        mean, deviation = channel_statistics(store, 10000.0)
+        pixels = np.concatenate([image.reshape(-1, 4) for image in pictures]) / 10000
+        assert mean == pytest.approx(pixels.mean(axis=0).tolist(), abs=1e-12)
+        assert deviation == pytest.approx(pixels.std(axis=0).tolist(), abs=1e-12)
+
+    def test_shrinking_16_bits_averages(self) -> None:
+        stripes = np.zeros((64, 64, 2), np.uint16)
+        stripes[:, ::2, 0], stripes[..., 1] = 40000, 65535
+        inner = fit(stripes, 8)[1:-1, 1:-1]
+        assert inner.dtype == np.uint16
+        assert np.abs(inner[..., 0].astype(int) - 20000).max() <= 600
+        assert (inner[..., 1] == 65535).all()
+
+    def test_other_bands_than_stated_are_refused(self, folders: Folders) -> None:
+        imagery = Imagery(("vv", "vh"), "decibel")
+        with pytest.raises(TargetError, match=r"must be uint8 of shape \(height, width, 2\)"):
+            open_store(Pictures([picture(4, 4)], imagery=imagery), "train", 8, folders)
+
+    def test_digital_numbers_of_another_scale_are_refused(self, folders: Folders) -> None:
+        imagery = Imagery(("B04", "B03", "B02"), "reflectance", "uint16", 10000.0)
+        dark = picture(4, 4).astype(np.uint16)  # an 8-bit picture passed off as reflectance
+        with pytest.raises(BandError, match="8-bit pictures"):
+            open_store(Pictures([dark], imagery=imagery), "train", 8, folders)
+
+
+class TestBadImages:
+    LABELS = (0, 0, 0, 1, 1, 1)
+
+    def pictures(self, *bad: int, skip: bool = True) -> Pictures:
+        pictures = [None if i in bad else picture(4, 5, i) for i in range(6)]
+        policy: Any = "skip" if skip else "error"
+        return Pictures(pictures, labels=self.LABELS, on_bad_image=policy)
+
+    def test_all_are_named_and_nothing_is_kept(self, folders: Folders) -> None:
+        with pytest.raises(ImageError, match="2 images of train") as error:
+            open_store(self.pictures(1, 4, skip=False), "train", 8, folders)
+        assert "1.png: the image does not decode" in error.value.what
+        assert "4.png" in error.value.what
+        assert "on_bad_image: skip" in error.value.remedy
+        assert list((folders.cache / "images").iterdir()) == []
+
+    def test_are_skipped_and_counted_when_asked_to(self, folders: Folders) -> None:
+        store = open_store(self.pictures(1, 4), "train", 8, folders)
+        assert sorted(store.bad) == [1, 4]
+        assert "4.png" in store.bad[4]
+        for index in (0, 2, 3, 5):
+            assert np.array_equal(store.image(index), picture(4, 5, index))
+
+    def test_a_store_with_gaps_does_not_serve_who_wants_none(self, folders: Folders) -> None:
+        open_store(self.pictures(1), "train", 8, folders)
+        with pytest.raises(ImageError, match="1 image of train"):
+            open_store(self.pictures(1, skip=False), "train", 8, folders)
+
+    def test_a_class_without_any_is_an_error(self, folders: Folders) -> None:
+        with pytest.raises(TargetError, match="left of: class 1"):
+            open_store(self.pictures(3, 4, 5), "train", 8, folders)
+        assert len(open_store(self.pictures(3, 4, 5), "test", 8, folders)) == 6
+        with pytest.raises(TargetError, match="none of the test images"):
+            open_store(self.pictures(*range(6)), "test", 9, folders)
+
+    def test_mended_images_come_back(
+        self, folders: Folders, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        open_store(self.pictures(1, 4), "train", 8, folders)
+        with caplog.at_level(logging.WARNING, logger="rsbench"):
+            store = open_store(self.pictures(4), "train", 8, folders, thorough=True)
+        assert "now can" in caplog.text
+        assert sorted(store.bad) == [4]
+
+
+def test_a_thorough_check_finds_what_size_and_time_do_not_tell(
+    target: Pictures, folders: Folders, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = open_store(target, "train", 64, folders).folder
+    file = folder / "pixels-00000.bin"
+    stat = file.stat()
+    change_a_byte(file)
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    open_store(target, "train", 64, folders)  # nothing tells
+    with caplog.at_level(logging.WARNING, logger="rsbench"):
+        store = open_store(target, "train", 64, folders, thorough=True)
+    assert "is not the file that was written" in caplog.text
+    assert np.array_equal(store.image(2), target.pictures[2])
+
+
+class TestManyCores:
+    COUNT = 100
+
+    @pytest.fixture(autouse=True)
+    def _help_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(build, "PATIENCE", 0.0)
+        monkeypatch.setattr(build, "_cores", lambda: 2)
+
+    def pictures(self, **options: Any) -> Pictures:
+        return Pictures([picture(9, 7 + i % 5, i) for i in range(self.COUNT)], **options)
+
+    def test_give_what_one_gives(self, folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+        target = self.pictures()
+        calls: list[tuple[int, int]] = []
+        store = open_store(target, "train", 8, folders, lambda *done: calls.append(done))
+        assert target.reads == 0  # others did the work
+        assert calls[-1] == (self.COUNT, self.COUNT)
+        assert isinstance(store, ImageStore)
+        assert len(store.shards) == 7
+        for index, image in enumerate(store.images(range(self.COUNT))):
+            assert np.array_equal(image, fit(target.pictures[index], 8))
+
+    def test_errors_come_through(self, folders: Folders) -> None:
+        target = self.pictures()
+        target.pictures[70] = None
+        with pytest.raises(ImageError, match=r"70\.png"):
+            open_store(target, "train", 8, folders)
+        target.pictures[70] = picture(4, 4)[..., 0]
+        with pytest.raises(TargetError, match="sample '70' reads as"):
+            open_store(target, "train", 8, folders)
+        assert list((folders.cache / "images").iterdir()) == []
+
+    def test_a_target_that_cannot_be_sent_is_decoded_here(
+        self, folders: Folders, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        target = self.pictures()
+        target.not_sent = lambda: None  # type: ignore[attr-defined]
+        with caplog.at_level(logging.WARNING, logger="rsbench"):
+            open_store(target, "train", 8, folders)
+        assert "cannot be sent to other processes" in caplog.text
+        assert target.reads == self.COUNT
+
+
+class TestStreaming:
+    def streamed(
+        self, target: Pictures, folders: Folders, monkeypatch: pytest.MonkeyPatch
+    ) -> StreamedImages:
+        monkeypatch.setenv("RSBENCH_STREAM", "1")
+        images = open_store(target, "train", 8, folders)
+        assert isinstance(images, StreamedImages)
+        return images
+
+    def test_gives_what_a_store_gives_and_keeps_no_pixels(
         self, target: Pictures, folders: Folders, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        store = open_store(target, "train", 64, folders)
-        whole = channel_statistics(store)
-        (store.folder / "statistics.json").unlink()
-        monkeypatch.setattr("rsbench.imagestore._BLOCK", 30)
-        assert channel_statistics(store) == whole
+        store = open_store(target, "train", 8, folders)
+        streamed = self.streamed(target, folders, monkeypatch)
+        assert streamed.folder != store.folder
+        assert not list(streamed.folder.glob("*.bin"))
+        assert np.array_equal(streamed.heights, store.heights)
+        assert np.array_equal(streamed.widths, store.widths)
+        order = [5, 0, 3, 3, 1]
+        for ours, theirs in zip(streamed.images(order), store.images(order), strict=True):
+            assert np.array_equal(ours, theirs)
+        assert channel_statistics(streamed) == channel_statistics(store)
 
-    def test_are_kept(self, target: Pictures, folders: Folders) -> None:
-        store = open_store(target, "train", 64, folders)
-        first = channel_statistics(store)
-        kept = store.folder / "statistics.json"
-        assert json.loads(kept.read_text())["mean"] == list(first[0])
-        kept.write_text('{"mean": [1, 2, 3], "std": [4, 5, 6]}')
-        assert channel_statistics(store) == ((1, 2, 3), (4, 5, 6))
-
-    def test_are_counted_again_when_damaged(
-        self, target: Pictures, folders: Folders, caplog: pytest.LogCaptureFixture
+    def test_is_what_a_large_target_gets(
+        self, target: Pictures, folders: Folders, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        store = open_store(target, "train", 64, folders)
-        first = channel_statistics(store)
-        (store.folder / "statistics.json").write_text('{"mean": [1, 2]}')
+        monkeypatch.setattr(Pictures, "streams", True)
+        assert isinstance(open_store(target, "train", 8, folders), StreamedImages)
+        monkeypatch.setenv("RSBENCH_STREAM", "0")
+        assert isinstance(open_store(target, "train", 8, folders), ImageStore)
+
+    def test_is_the_way_out_when_the_disk_is_small(
+        self,
+        target: Pictures,
+        folders: Folders,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        monkeypatch.setattr(build, "_SMALLEST_CHUNK", 2)
+        usage = shutil.disk_usage(folders.base)._replace(free=100)
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
         with caplog.at_level(logging.WARNING, logger="rsbench"):
-            assert channel_statistics(store) == first
-        assert "damaged" in caplog.text
+            images = open_store(target, "train", 8, folders)
+        assert isinstance(images, StreamedImages)
+        assert "do not fit on the disk" in caplog.text
+        assert not list(images.folder.glob("*.bin"))
+
+    def test_an_image_lost_on_the_way_names_itself(
+        self, target: Pictures, folders: Folders, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        streamed = self.streamed(target, folders, monkeypatch)
+        target.pictures[3] = None
+        with pytest.raises(ImageError, match="does not decode") as error:
+            streamed.images([1, 3])
+        assert error.value.where == "3.png"
 
 
 if __name__ == "__main__":

@@ -81,16 +81,16 @@ class Images:
         self.heights = rng.integers(14, 22, len(labels)).astype(np.int32)
         self.widths = rng.integers(14, 22, len(labels)).astype(np.int32)
         sizes = zip(self.heights, self.widths, labels, strict=True)
-        self.images = [
+        self._images = [
             np.clip(rng.normal(60 + 60 * label, 30, (h, w, 3)), 0, 255).astype(np.uint8)
             for h, w, label in sizes
         ]
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self._images)
 
-    def image(self, index: int) -> NDArray[np.uint8]:
-        return self.images[index]
+    def images(self, indices: Sequence[int]) -> list[NDArray[np.uint8]]:
+        return [self._images[index] for index in indices]
 
 
 def images(number: int = 4, dtype: torch.dtype = torch.float32) -> torch.Tensor:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rsbench.errors import ImageError
+from rsbench.errors import CellError, ImageError
 from rsbench.images import read_rgb
 from rsbench.imagestore import fit
 from rsbench.training.evaluate import BATCH, evaluate
@@ -39,9 +39,9 @@ class DecodedImages:
         self.heights = np.array([image.shape[0] for image in images], dtype=np.int32)
         self.widths = np.array([image.shape[1] for image in images], dtype=np.int32)
 
-    def image(self, index: int) -> NDArray[np.uint8]:
-        """One image, shape (height, width, 3), uint8."""
-        return self._images[index]
+    def images(self, indices: Sequence[int]) -> list[NDArray[np.uint8]]:
+        """Images, each of shape (height, width, 3), uint8."""
+        return [self._images[index] for index in indices]
 
 
 def predict(
@@ -56,7 +56,11 @@ def predict(
 
     Yields:
         A prediction or an error for every file, batch by batch; within a batch the errors last.
+
+    Raises:
+        CellError: the model was trained on something else than 8-bit pictures.
     """
+    _check_pictures(restored)
     for start in range(0, len(files), BATCH):
         images: list[NDArray[np.uint8]] = []
         read: list[Path] = []
@@ -70,6 +74,16 @@ def predict(
         if images:
             yield from _label(restored, read, DecodedImages(images), top)
         yield from errors
+
+
+def _check_pictures(restored: RestoredModel) -> None:
+    view = restored.view
+    if view.full_scale != 255.0 or len(view.bands) not in (1, 3):
+        raise CellError(
+            f"the cell was trained on the bands {', '.join(view.bands)} with a full scale of "
+            f"{view.full_scale:g}; files of pictures alone cannot say theirs",
+            remedy="add the images to a target of the same kind and evaluate that",
+        )
 
 
 def _label(

@@ -108,12 +108,13 @@ class _Test:
         recipe = record.cell.recipe
         split: SplitName = "train" if recipe.evaluate_on == "validation" else "test"
         self._restored = restored
-        self._indices = (
+        store = open_store(target, split, restored.view.short_side, folders)
+        indices = (
             split_train(target.train.labels, recipe).heldout
             if split == "train"
             else np.arange(len(target.test), dtype=np.int64)
         )
-        store = open_store(target, split, restored.view.short_side, folders)
+        self._indices = np.setdiff1d(indices, sorted(store.bad))
         self._reader = restored.reader(store, target.samples(split).labels)
 
     def metrics(self) -> Metrics:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,7 +16,8 @@ from rsbench import registry
 from rsbench.backbone import Backbone, Normalisation
 from rsbench.cell import Cell
 from rsbench.folders import Folders
-from rsbench.imagestore import ImageStore, channel_statistics, open_store
+from rsbench.imagery import choose_bands
+from rsbench.imagestore import ImageSet, channel_statistics, open_store
 from rsbench.plan import checked_options
 from rsbench.settings import PluginChoice
 from rsbench.target import SplitName, Target
@@ -32,14 +34,16 @@ class Inputs:
         network: its frozen network on the CPU; methods are attached to it and detached again.
         stores: decoded images of train and test.
         normalisation: with ``statistics`` resolved to "fixed".
+        channels: which stored channel feeds each input channel of the network.
         short_side: short side of the test view, which is also that of the stored images.
     """
 
     target: Target
     backbone: Backbone
     network: nn.Module
-    stores: dict[SplitName, ImageStore]
+    stores: dict[SplitName, ImageSet]
     normalisation: Normalisation
+    channels: tuple[int, ...]
     short_side: int
 
     def frozen_key(
@@ -47,7 +51,12 @@ class Inputs:
     ) -> FrozenKey:
         """Key of the frozen features of one split and view."""
         info = self.backbone.info
-        shape = [info.architecture, self.normalisation.model_dump(mode="json")]
+        imagery = self.target.imagery
+        shape = [
+            info.architecture,
+            self.normalisation.model_dump(mode="json"),
+            [list(self.channels), imagery.full_scale],
+        ]
         return FrozenKey(
             target=self.target.content_hash,
             split=split,
@@ -71,15 +80,24 @@ def open_inputs(cell: Cell, folders: Folders) -> Inputs:
     backbone, network = _backbone(cell.backbone.model_dump_json(), folders)
     short_side = cell.recipe.test_short_side(backbone.info.image_size)
     stores = _stores(target, short_side, folders)
-    normalisation = resolve_normalisation(backbone.info.normalisation, stores["train"])
-    return Inputs(target, backbone, network, stores, normalisation, short_side)
+    imagery = target.imagery
+    channels = choose_bands(target.name, imagery, backbone.name, backbone.info.bands)
+    normalisation = resolve_normalisation(
+        backbone.info.normalisation, stores["train"], channels, imagery.full_scale
+    )
+    return Inputs(target, backbone, network, stores, normalisation, tuple(channels), short_side)
 
 
-def resolve_normalisation(normalisation: Normalisation, train: ImageStore) -> Normalisation:
+def resolve_normalisation(
+    normalisation: Normalisation, train: ImageSet, channels: Sequence[int], full_scale: float
+) -> Normalisation:
     """``statistics: target`` replaced by the training images' mean and standard deviation."""
     if normalisation.statistics == "fixed":
         return normalisation
-    mean, std = channel_statistics(train)
+    mean, std = (
+        [statistic[channel] for channel in channels]
+        for statistic in channel_statistics(train, full_scale)
+    )
     return normalisation.model_copy(
         update={
             "statistics": "fixed",
@@ -92,6 +110,16 @@ def resolve_normalisation(normalisation: Normalisation, train: ImageStore) -> No
 def train_counts(labels: NDArray[np.int64], indices: NDArray[np.int64], classes: int) -> list[int]:
     """Images per class among ``indices``."""
     return [int(n) for n in np.bincount(labels[indices], minlength=classes)]
+
+
+def skipped_remarks(inputs: Inputs) -> tuple[str, ...]:
+    """What a reader of the numbers must know about images that were left out."""
+    return tuple(
+        f"{inputs.target.name}: {len(store.bad)} of {len(store)} {split} images cannot be used "
+        f"and were left out (on_bad_image: skip), first {next(iter(store.bad.values()))}"
+        for split, store in inputs.stores.items()
+        if store.bad
+    )
 
 
 def open_target(chosen: PluginChoice, folders: Folders) -> Target:
@@ -118,7 +146,7 @@ def _backbone(choice: str, folders: Folders) -> tuple[Backbone, nn.Module]:
 
 
 @lru_cache(maxsize=4)
-def _stores(target: Target, short_side: int, folders: Folders) -> dict[SplitName, ImageStore]:
+def _stores(target: Target, short_side: int, folders: Folders) -> dict[SplitName, ImageSet]:
     return {
         "train": open_store(target, "train", short_side, folders),
         "test": open_store(target, "test", short_side, folders),

@@ -77,6 +77,8 @@ class RestoredModel:
             normalisation=self.view.normalisation,
             augmentation=self.record.cell.recipe.augmentation,
             device=self.fabric.device,
+            channels=self.view.channels,
+            full_scale=self.view.full_scale,
         )
 
 

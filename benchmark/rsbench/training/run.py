@@ -19,7 +19,7 @@ from rsbench.cell import Cell, identity
 from rsbench.errors import TargetError
 from rsbench.folders import Folders
 from rsbench.head import CosineClassifier, class_means, random_directions
-from rsbench.heldout import TrainSplit, split_train
+from rsbench.heldout import TrainSplit, split_train, usable
 from rsbench.losses import LogitAdjustedLoss
 from rsbench.metrics import compute_metrics
 from rsbench.plan import CellRun, checked_options
@@ -32,7 +32,7 @@ from rsbench.training.context import TrainingContext
 from rsbench.training.environment import describe_environment
 from rsbench.training.evaluate import Outputs, evaluate, forward_all
 from rsbench.training.frozen import cached_features
-from rsbench.training.inputs import Inputs, open_inputs, train_counts
+from rsbench.training.inputs import Inputs, open_inputs, skipped_remarks, train_counts
 from rsbench.training.loop import Loop, LoopResult
 from rsbench.training.model import AdaptedModel, attach_method, count
 from rsbench.training.plain import Plain
@@ -99,6 +99,9 @@ def run_cell(
             image_size=inputs.backbone.info.image_size,
             short_side=inputs.short_side,
             normalisation=inputs.normalisation,
+            bands=inputs.target.imagery.bands,
+            channels=inputs.channels,
+            full_scale=inputs.target.imagery.full_scale,
         ),
         environment=environment,
         epochs=loop.epochs,
@@ -110,9 +113,11 @@ def run_cell(
                 inputs.target.disclaimer,
                 inputs.backbone.info.disclaimer,
                 *inputs.target.remarks,
+                *skipped_remarks(inputs),
             )
             if text
         ),
+        skipped={split: len(store.bad) for split, store in inputs.stores.items() if store.bad},
     )
 
 
@@ -149,7 +154,9 @@ class CellTrainer:
         self.device, self.report = device, report
         self.precision = resolve_precision(cell.recipe.precision, device)
         self.fabric: Fabric = make_fabric(device, self.precision)
-        self.split: TrainSplit = split_train(inputs.target.train.labels, cell.recipe)
+        self.split: TrainSplit = usable(
+            split_train(inputs.target.train.labels, cell.recipe), inputs.stores["train"].bad
+        )
         self.notes: list[str] = [self.split.note]
         labels = inputs.target.train.labels
         self.counts = train_counts(labels, self.split.train, inputs.target.number_of_classes)
@@ -206,7 +213,7 @@ class CellTrainer:
         """Test the trained model on the split that the recipe names."""
         if self.tested_split == "train":
             return self._evaluate("train", self.split.heldout)
-        return self._evaluate("test", np.arange(len(self.inputs.target.test), dtype=np.int64))
+        return self._evaluate("test", self._good("test"))
 
     @property
     def tested_split(self) -> SplitName:
@@ -261,6 +268,8 @@ class CellTrainer:
             normalisation=self.inputs.normalisation,
             augmentation=self.cell.recipe.augmentation,
             device=self.device,
+            channels=self.inputs.channels,
+            full_scale=self.inputs.target.imagery.full_scale,
         )
 
     def _strategy(self) -> Strategy:
@@ -287,11 +296,21 @@ class CellTrainer:
         samples = len(self.inputs.target.samples(split))
 
         def compute() -> NDArray[np.float32]:
-            everything = np.arange(samples, dtype=np.int64)
-            return forward_all(self._bare, self.readers[split], everything, short_side)[0]
+            good = self._good(split)
+            found = forward_all(self._bare, self.readers[split], good, short_side)[0]
+            if len(good) == samples:
+                return found
+            features = np.zeros((samples, found.shape[1]), dtype=np.float32)
+            features[good] = found  # nobody asks for the features of what cannot be read
+            return features
 
         key = self.inputs.frozen_key(split, short_side, self.precision, self.device)
         return cached_features(self.folders.cache / "features", key, compute, samples)
+
+    def _good(self, split: SplitName) -> NDArray[np.int64]:
+        """Indices of the images that decode."""
+        everything = np.arange(len(self.inputs.target.samples(split)), dtype=np.int64)
+        return np.delete(everything, sorted(self.inputs.stores[split].bad))
 
     def _bare(self, images: Tensor) -> tuple[Tensor]:
         with self.fabric.autocast():
