@@ -3,36 +3,71 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from rsbench.atomic import write_file
 from rsbench.folders import Folders
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-_VERSION = 1
-_BLOCK = 1 << 20
+    from numpy.typing import NDArray
+
+    from rsbench.target import Progress
+
+    FileName = str | Path
+    FileStates = NDArray[np.void]
+
+MISSING = "missing"
+"""In place of the digest of a file that is not there."""
+
+_MAGIC = b"rsbench digests 2\n"
+_STATE = np.dtype([("size", "<i8"), ("time", "<i8")])
+#: A hash of the path in place of the path keeps the table small: 56 bytes a file.
+_ENTRY = np.dtype([("path", "<u8"), ("size", "<i8"), ("time", "<i8"), ("digest", "u1", (32,))])
+_CHUNK = 1024
+_THREADS = 4  # hashing and reading let other threads run
+_SAVE_AFTER = 30.0  # seconds of hashing that an interruption may lose
 _log = logging.getLogger("rsbench")
 
-Entry = tuple[int, int, str]
-"""Size in bytes, modification time in nanoseconds, SHA-256."""
 
-
-def hash_file(path: Path) -> str:
+def hash_file(path: FileName) -> str:
     """SHA-256 of the bytes of ``path``, hexadecimal, read in blocks.
 
     Raises:
         OSError: the file cannot be read.
     """
-    digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as stream:
-        while block := stream.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+    with open(path, "rb", buffering=0) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def file_states(paths: Iterable[FileName], *, strict: bool = False) -> FileStates:
+    """Size in bytes and time of change in nanoseconds of every file, shape (paths,).
+
+    A missing file has the size -1, unless ``strict``.
+
+    Raises:
+        OSError: a folder cannot be read, or, with ``strict``, a file is missing.
+    """
+    return np.fromiter((_state(path, strict) for path in paths), dtype=_STATE)
+
+
+def _state(path: FileName, strict: bool) -> tuple[int, int]:
+    try:
+        stat = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        if strict:
+            raise
+        return -1, 0
+    return stat.st_size, stat.st_mtime_ns
 
 
 class FileDigests:
@@ -44,52 +79,115 @@ class FileDigests:
     def __init__(self, folders: Folders, owner: Path) -> None:
         """Load what is remembered for the data set at ``owner`` (its list or folder)."""
         key = hashlib.sha256(str(owner).encode()).hexdigest()[:24]
-        self._file = folders.cache / "digests" / f"{key}.json"
+        self._file = folders.cache / "digests" / f"{key}.bin"
         self._known = _load(self._file)
+        self._new: list[NDArray[np.void]] = []
+        self._saved = time.monotonic()
 
-    def of(self, paths: Iterable[Path]) -> list[str]:
+    def of(
+        self,
+        paths: Iterable[FileName],
+        states: FileStates | None = None,
+        *,
+        fresh: bool = False,
+        progress: Progress | None = None,
+        total: int = 0,
+    ) -> list[str]:
         """Digest of every path, in order; new ones are computed and remembered.
+
+        What is computed is saved now and then, so that an interrupted hashing goes on where
+        it was.
+
+        Args:
+            paths: files; a generator is taken in bit by bit.
+            states: what :func:`file_states` says of them, where the caller has asked already;
+                a missing file then gets :data:`MISSING` in place of a digest.
+            fresh: read every file, whatever is remembered.
+            progress: called with (done, ``total``).
+            total: how many paths there are, for ``progress``.
+
+        Returns:
+            64 hexadecimal digits for each path.
 
         Raises:
             OSError: a file cannot be read.
         """
-        changed = False
-        digests = []
-        for path in paths:
-            stat = path.stat()
-            known = self._known.get(str(path))
-            if known is None or known[:2] != (stat.st_size, stat.st_mtime_ns):
-                known = (stat.st_size, stat.st_mtime_ns, hash_file(path))
-                self._known[str(path)] = known
-                changed = True
-            digests.append(known[2])
-        if changed:
-            self._save()
+        remaining, digests = iter(paths), list[str]()
+        with ThreadPoolExecutor(_THREADS) as pool:
+            try:
+                while chunk := [os.fspath(path) for path in islice(remaining, _CHUNK)]:
+                    part = slice(len(digests), len(digests) + len(chunk))
+                    here = file_states(chunk, strict=True) if states is None else states[part]
+                    digests.extend(self._chunk(chunk, here, pool, fresh))
+                    if progress is not None:
+                        progress(len(digests), total)
+                    if time.monotonic() - self._saved > _SAVE_AFTER:
+                        self._save()
+            finally:
+                self._save()
         return digests
 
+    def _chunk(
+        self, paths: Sequence[str], states: FileStates, pool: ThreadPoolExecutor, fresh: bool
+    ) -> Iterator[str]:
+        entries = np.zeros(len(paths), dtype=_ENTRY)
+        entries["path"] = [_key(path) for path in paths]
+        entries["size"], entries["time"] = states["size"], states["time"]
+        there = states["size"] >= 0
+        wanted = there if fresh else there & ~self._recall(entries)
+        unknown: list[int] = np.flatnonzero(wanted).tolist()
+        found = pool.map(hash_file, [paths[index] for index in unknown])
+        for index, digest in zip(unknown, found, strict=True):
+            entries["digest"][index] = np.frombuffer(bytes.fromhex(digest), dtype=np.uint8)
+        if unknown:
+            self._new.append(entries[unknown])
+        for digest, exists in zip(entries["digest"], there, strict=True):
+            yield digest.tobytes().hex() if exists else MISSING
+
+    def _recall(self, entries: NDArray[np.void]) -> NDArray[np.bool_]:
+        """Fill in the digests that are remembered; return which are."""
+        if not len(self._known):
+            return np.zeros(len(entries), dtype=np.bool_)
+        places = np.searchsorted(self._known["path"], entries["path"])
+        found = self._known[np.minimum(places, len(self._known) - 1)]
+        same = np.ones(len(entries), dtype=np.bool_)
+        for field in ("path", "size", "time"):
+            same &= found[field] == entries[field]
+        entries["digest"][same] = found["digest"][same]
+        return same
+
     def _save(self) -> None:
-        content = json.dumps({"version": _VERSION, "files": self._known})
+        self._saved = time.monotonic()
+        if not self._new:
+            return
+        newest_first = np.concatenate([*reversed(self._new), self._known])
+        _, first = np.unique(newest_first["path"], return_index=True)
+        self._known = newest_first[first]
+        self._new = []
+        table = self._known.tobytes()
         try:
-            write_file(self._file, content.encode())
+            write_file(self._file, _MAGIC + hashlib.sha256(table).digest() + table)
         except OSError as error:  # the digests are right all the same, only slow next time
             _log.warning("cannot remember file digests in %s: %s", self._file, error)
 
 
-def _load(file: Path) -> dict[str, Entry]:
+def _key(path: str) -> int:
+    return int.from_bytes(hashlib.blake2b(os.fsencode(path), digest_size=8).digest(), "little")
+
+
+def _load(file: Path) -> NDArray[np.void]:
+    """Remembered entries in ascending order of their path's hash."""
+    nothing = np.empty(0, dtype=_ENTRY)
     try:
-        content = json.loads(file.read_bytes())
-        if content["version"] != _VERSION:
-            return {}
-        return {path: _entry(value) for path, value in content["files"].items()}
+        content = file.read_bytes()
     except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        _log.warning("the digest cache %s is damaged and is made anew (%s)", file, error)
-        return {}
-
-
-def _entry(value: list[object]) -> Entry:
-    size, time, digest = value
-    if not (isinstance(size, int) and isinstance(time, int) and isinstance(digest, str)):
-        raise ValueError(f"not a digest entry: {value!r}")
-    return size, time, digest
+        return nothing
+    except OSError as error:
+        _log.warning("the digest cache %s cannot be read (%s)", file, error)
+        return nothing
+    start = len(_MAGIC) + 32
+    table = memoryview(content)[start:]
+    if content[:start] != _MAGIC + hashlib.sha256(table).digest():
+        _log.warning("the digest cache %s is damaged and is made anew", file)
+        return nothing
+    return np.frombuffer(table, dtype=_ENTRY)

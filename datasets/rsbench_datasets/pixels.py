@@ -167,7 +167,7 @@ def convert(
     return np.ascontiguousarray(stored.transpose(1, 2, 0))
 
 
-def _choose(values: NDArray[Any], options: PixelOptions, where: object) -> NDArray[Any]:
+def _choose(values: NDArray[Any], options: PixelOptions, where: str | Path | None) -> NDArray[Any]:
     """The stored bands, shape (stored bands, height, width)."""
     if values.ndim != 3 or values.dtype.kind not in "buif":
         raise _misfit(
@@ -208,7 +208,7 @@ def _select(bands: NDArray[Any], options: PixelOptions) -> NDArray[Any]:
 
 
 def _keep(
-    values: NDArray[Any], usable: NDArray[np.bool_], options: PixelOptions, where: object
+    values: NDArray[Any], usable: NDArray[np.bool_], options: PixelOptions, where: str | Path | None
 ) -> NDArray[Any]:
     """The values as they are, or as ten-thousandths of ``full_scale``."""
     if options.full_scale is None and values.dtype != np.uint8:
@@ -236,7 +236,7 @@ def _keep(
 
 
 def _decibel(
-    values: NDArray[Any], usable: NDArray[np.bool_], options: PixelOptions, where: object
+    values: NDArray[Any], usable: NDArray[np.bool_], options: PixelOptions, where: str | Path | None
 ) -> NDArray[np.float32]:
     """Values as float32, in decibel where asked; zero becomes minus infinity."""
     real = np.where(usable, values, 1).astype(np.float32)
@@ -252,7 +252,10 @@ def _decibel(
 
 
 def _stretch(
-    real: NDArray[np.float32], usable: NDArray[np.bool_], options: PixelOptions, where: object
+    real: NDArray[np.float32],
+    usable: NDArray[np.bool_],
+    options: PixelOptions,
+    where: str | Path | None,
 ) -> NDArray[np.uint8]:
     stored = np.empty(real.shape, dtype=np.uint8)
     for channel, band in enumerate(options.stored_bands):
@@ -273,11 +276,11 @@ def _stretch(
     return stored
 
 
-def _refuse(wrong: NDArray[np.bool_], what: str, where: object, remedy: str) -> None:
+def _refuse(wrong: NDArray[np.bool_], what: str, where: str | Path | None, remedy: str) -> None:
     count = np.count_nonzero(wrong)
     if count:
         raise _misfit(f"{count} of {wrong.size} values are wrong: {what}", where, remedy)
 
 
-def _misfit(what: str, where: object, remedy: str) -> BandError:
-    return BandError(what, where=None if where is None else str(where), remedy=remedy)
+def _misfit(what: str, where: str | Path | None, remedy: str) -> BandError:
+    return BandError(what, where=where, remedy=remedy)

@@ -7,7 +7,7 @@ import pytest
 
 from rsbench.folders import Folders
 from rsbench_datasets import digests
-from rsbench_datasets.digests import FileDigests
+from rsbench_datasets.digests import MISSING, FileDigests, file_states
 
 
 @pytest.fixture
@@ -20,12 +20,12 @@ def files(tmp_path: Path) -> list[Path]:
 
 @pytest.fixture
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The files that were read, in order."""
+    """The files that were read."""
     seen: list[Path] = []
     plain = digests.hash_file
 
-    def hash_file(path: Path) -> str:
-        seen.append(path)
+    def hash_file(path: str) -> str:
+        seen.append(Path(path))
         return plain(path)
 
     monkeypatch.setattr(digests, "hash_file", hash_file)
@@ -46,9 +46,9 @@ def test_known_files_are_not_read_again(
     files: list[Path], folders: Folders, tmp_path: Path, hashed: list[Path]
 ) -> None:
     first = FileDigests(folders, tmp_path).of(files)
-    assert hashed == files
+    assert sorted(hashed) == files
     assert FileDigests(folders, tmp_path).of(files) == first
-    assert hashed == files
+    assert sorted(hashed) == files
 
 
 def test_a_changed_file_is_read_again(
@@ -60,28 +60,98 @@ def test_a_changed_file_is_read_again(
     second = FileDigests(folders, tmp_path).of(files)
     assert second[0] != first[0]
     assert second[1] == first[1]
-    assert hashed == [*files, files[0]]
+    assert sorted(hashed[:2]) == files
+    assert hashed[2:] == [files[0]]
 
 
-@pytest.mark.parametrize(
-    "content", ["", "{", "[]", '{"version": 1}', '{"version": 1, "files": {"a": [1]}}',
-                '{"version": 1, "files": {"a": ["x", 2, "d"]}}', "\x00\xff"],
-)  # fmt: skip
+@pytest.mark.parametrize("keep", [0, 5, 30, 60, -1])
+@pytest.mark.parametrize("tail", [b"", b"x"])
 def test_a_damaged_cache_is_made_anew(
     files: list[Path],
     folders: Folders,
     tmp_path: Path,
-    content: str,
+    keep: int,
+    tail: bytes,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     first = FileDigests(folders, tmp_path).of(files)
-    cache_file(folders).write_text(content, encoding="latin-1")
+    cache = cache_file(folders)
+    cache.write_bytes(cache.read_bytes()[:keep] + tail)
     with caplog.at_level(logging.WARNING, logger="rsbench"):
         assert FileDigests(folders, tmp_path).of(files) == first
     assert "damaged" in caplog.text
     caplog.clear()
     FileDigests(folders, tmp_path)
     assert caplog.text == ""
+
+
+def test_a_changed_digest_in_the_cache_is_noticed(
+    files: list[Path], folders: Folders, tmp_path: Path, hashed: list[Path]
+) -> None:
+    first = FileDigests(folders, tmp_path).of(files)
+    cache = cache_file(folders)
+    content = bytearray(cache.read_bytes())
+    content[-1] ^= 1
+    cache.write_bytes(content)
+    assert FileDigests(folders, tmp_path).of(files) == first
+    assert len(hashed) == 4
+
+
+def test_fresh_reads_every_file_and_renews_what_is_remembered(
+    files: list[Path], folders: Folders, tmp_path: Path
+) -> None:
+    first = FileDigests(folders, tmp_path).of(files)
+    stat = files[0].stat()
+    files[0].write_text("c" * 10)
+    os.utime(files[0], ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert FileDigests(folders, tmp_path).of(files) == first  # size and time did not change
+    fresh = FileDigests(folders, tmp_path).of(files, fresh=True)
+    assert fresh[0] == hashlib.sha256(b"c" * 10).hexdigest()
+    assert FileDigests(folders, tmp_path).of(files) == fresh
+
+
+def test_many_files_in_any_order(tmp_path: Path, folders: Folders, hashed: list[Path]) -> None:
+    paths = [tmp_path / f"{n}" for n in range(2500)]
+    for path in paths:
+        path.write_text(path.name)
+    expected = [hashlib.sha256(path.name.encode()).hexdigest() for path in paths]
+    seen: list[tuple[int, int]] = []
+    found = FileDigests(folders, tmp_path).of(
+        iter(paths), progress=lambda done, total: seen.append((done, total)), total=2500
+    )
+    assert found == expected
+    assert seen == [(1024, 2500), (2048, 2500), (2500, 2500)]
+    assert FileDigests(folders, tmp_path).of(reversed(paths)) == expected[::-1]
+    assert len(hashed) == 2500
+
+
+def test_an_interrupted_hashing_goes_on(
+    tmp_path: Path, folders: Folders, hashed: list[Path]
+) -> None:
+    paths = [tmp_path / f"{n}" for n in range(1500)]
+    for path in paths:
+        path.write_text(path.name)
+
+    def interrupt(done: int, _total: int) -> None:
+        if done < 1500:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        FileDigests(folders, tmp_path).of(paths, progress=interrupt)
+    assert len(hashed) == 1024
+    FileDigests(folders, tmp_path).of(paths)
+    assert len(hashed) == 1500
+
+
+def test_states_tell_what_is_missing(files: list[Path], folders: Folders, tmp_path: Path) -> None:
+    paths = [*files, tmp_path / "gone", files[0] / "below a file"]
+    states = file_states(paths)
+    assert states["size"].tolist() == [10, 10, -1, -1]
+    assert states["time"][0] == files[0].stat().st_mtime_ns
+    digests = FileDigests(folders, tmp_path)
+    assert digests.of(paths, states)[1:] == [*digests.of(files[1:]), MISSING, MISSING]
+    with pytest.raises(FileNotFoundError):
+        digests.of(paths)
 
 
 def test_an_unwritable_cache_only_warns(
