@@ -15,11 +15,11 @@ from rsbench.errors import NotPreparedError, TargetError
 from rsbench.folders import Folders
 from rsbench.groups import GroupRule
 from rsbench.images import IMAGE_SUFFIXES
-from rsbench.settings import Settings
 from rsbench_datasets.file_target import (
     FileIndex,
-    FileSample,
+    FileSamples,
     FileTarget,
+    OwnFileOptions,
     groups_by_rule,
     rename_classes,
 )
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("rsbench")
 
 
-class ClassFoldersOptions(Settings):
+class ClassFoldersOptions(OwnFileOptions):
     """Options of class folders, as a matrix states them."""
 
     train: Annotated[str, Field(min_length=1)]
@@ -66,8 +66,8 @@ class ClassFoldersOptions(Settings):
 class ClassFolders(FileTarget):
     """One folder per class, under a train and a test folder, or under a single one.
 
-    Images (jpg, jpeg, png, tif, tiff, bmp; 8-bit grey or RGB) may lie in sub-folders of their
-    class. Sample ids are ``train/<class>/<file>`` and ``test/<class>/<file>``, or without the
+    Images (jpg, jpeg, png, tif, tiff, bmp) are 8-bit grey or RGB, or what the option ``pixels``
+    says; they may lie in sub-folders of their class. Sample ids are ``train/<class>/<file>`` and ``test/<class>/<file>``, or without the
     first part where one tree is divided.
     """
 
@@ -80,7 +80,7 @@ class ClassFolders(FileTarget):
 
         Raises:
             NotPreparedError: a folder does not exist.
-            ImageError: an image is empty.
+            ImageError: images are empty.
             TargetError: the trees disagree about the classes, or a class has no image.
         """
         train_root = folders.resolve(options.train)
@@ -93,11 +93,19 @@ class ClassFolders(FileTarget):
             _check_same_classes(test_root, classes)
             train = _scan(train_root, classes, prefix="train/")
             test = _scan(test_root, classes, prefix="test/")
-        index = FileIndex(classes, tuple(train), tuple(test), train_root)
+        index = FileIndex(classes, train, test, train_root)
         names = rename_classes(classes, options.class_names, train_root)
         index = replace(index, class_names=names)
         groups = groups_by_rule(options.groups, index)
-        return cls(name, index, groups, folders, options.disclaimer)
+        return cls(
+            name,
+            index,
+            groups,
+            folders,
+            options.disclaimer,
+            on_bad_image=options.on_bad_image,
+            pixels=options.pixels,
+        )
 
 
 def natural_order(name: str) -> tuple[tuple[int, int, str], ...]:
@@ -158,31 +166,34 @@ def _check_same_classes(test_root: Path, classes: Sequence[str]) -> None:
         )
 
 
-def _scan(root: Path, classes: Sequence[str], prefix: str) -> list[FileSample]:
-    samples, others = [], Counter[str]()
-    for label, class_name in enumerate(classes):
+def _scan(root: Path, classes: Sequence[str], prefix: str) -> FileSamples:
+    ids: list[str] = []
+    counts, others = [], Counter[str]()
+    for class_name in classes:
         folder = root / class_name
         files = (each for each in folder.rglob("*") if not each.name.startswith("."))
+        before = len(ids)
         for file in sorted(files, key=lambda each: natural_order(each.as_posix())):
             if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file():
-                within = file.relative_to(root).as_posix()
-                samples.append(FileSample(prefix + within, file, label))
+                ids.append(prefix + file.relative_to(root).as_posix())
             elif file.is_file():
                 others[file.suffix.lower() or file.name] += 1
+        counts.append(len(ids) - before)
     if others:
         kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(others.items()))
         _log.warning("%s: files that are no images are left out: %s", root, kinds)
-    return samples
+    labels = np.repeat(np.arange(len(classes), dtype=np.int64), counts)
+    return FileSamples(tuple(ids), labels, root, prefix)
 
 
 def _divide(
-    samples: list[FileSample], classes: Sequence[str], fraction: float, seed: int, root: Path
-) -> tuple[list[FileSample], list[FileSample]]:
+    samples: FileSamples, classes: Sequence[str], fraction: float, seed: int, root: Path
+) -> tuple[FileSamples, FileSamples]:
     """Draw ``fraction`` of every class for the test, at least one image, and leave at least one."""
     random = np.random.default_rng(seed)
-    chosen: set[str] = set()
+    chosen = np.zeros(len(samples), dtype=np.bool_)
     for label, class_name in enumerate(classes):
-        members = [sample.id for sample in samples if sample.label == label]
+        members = np.flatnonzero(samples.labels == label)
         if len(members) < 2:
             raise TargetError(
                 f"class {class_name!r} has {len(members)} image(s); dividing it needs two",
@@ -191,6 +202,6 @@ def _divide(
             )
         wanted = round(fraction * len(members))
         count = min(max(wanted, 1), len(members) - 1)
-        chosen.update(members[i] for i in random.permutation(len(members))[:count])
-    train = [sample for sample in samples if sample.id not in chosen]
-    return train, [sample for sample in samples if sample.id in chosen]
+        chosen[members[random.permutation(len(members))[:count]]] = True
+    train, test = (samples.choose(np.flatnonzero(part)) for part in (~chosen, chosen))
+    return train, test

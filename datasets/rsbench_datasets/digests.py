@@ -36,6 +36,8 @@ _ENTRY = np.dtype([("path", "<u8"), ("size", "<i8"), ("time", "<i8"), ("digest",
 _CHUNK = 1024
 _THREADS = 4  # hashing and reading let other threads run
 _SAVE_AFTER = 30.0  # seconds of hashing that an interruption may lose
+_NOTICE_AFTER = 10.0
+_NOTICE = "%s: reading every file once for its digest, %d so far; an interruption loses little"
 _log = logging.getLogger("rsbench")
 
 
@@ -80,6 +82,7 @@ class FileDigests:
         """Load what is remembered for the data set at ``owner`` (its list or folder)."""
         key = hashlib.sha256(str(owner).encode()).hexdigest()[:24]
         self._file = folders.cache / "digests" / f"{key}.bin"
+        self._owner = owner
         self._known = _load(self._file)
         self._new: list[NDArray[np.void]] = []
         self._saved = time.monotonic()
@@ -113,6 +116,7 @@ class FileDigests:
             OSError: a file cannot be read.
         """
         remaining, digests = iter(paths), list[str]()
+        notice = time.monotonic() + _NOTICE_AFTER if progress is None else float("inf")
         with ThreadPoolExecutor(_THREADS) as pool:
             try:
                 while chunk := [os.fspath(path) for path in islice(remaining, _CHUNK)]:
@@ -121,6 +125,9 @@ class FileDigests:
                     digests.extend(self._chunk(chunk, here, pool, fresh))
                     if progress is not None:
                         progress(len(digests), total)
+                    if time.monotonic() > notice:
+                        notice = float("inf")
+                        _log.warning(_NOTICE, self._owner, len(digests))
                     if time.monotonic() - self._saved > _SAVE_AFTER:
                         self._save()
             finally:

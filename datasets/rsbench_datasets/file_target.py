@@ -2,42 +2,48 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rsbench import images
 from rsbench.errors import TargetError
 from rsbench.folders import Folders
 from rsbench.groups import ClassGroups, GroupRule
-from rsbench.target import Split, SplitName, Target
-from rsbench_datasets.content import Row, content_hash, leak_remarks
+from rsbench.settings import Settings
+from rsbench.target import OnBadImage, Progress, SplitName, Target
+from rsbench_datasets.content import content_hash, leak_remarks
 from rsbench_datasets.digests import FileDigests
+from rsbench_datasets.file_samples import FileSample, FileSamples
+from rsbench_datasets.file_survey import take_survey
+from rsbench_datasets.pixels import PixelOptions, imagery, read_pixels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
+    from rsbench_datasets.content import Row
+    from rsbench_datasets.file_survey import Files
 
-@dataclass(frozen=True)
-class FileSample:
-    """One sample.
+__all__ = ["FileIndex", "FileOptions", "FileSample", "FileSamples", "FileTarget", "OwnFileOptions"]
 
-    Attributes:
-        id: stable text, unique in its split.
-        path: the image file.
-        label: class index.
-        listed: where the sample is named ("list.csv:7"), for messages; may be empty.
-    """
 
-    id: str
-    path: Path
-    label: int
-    listed: str = ""
+class FileOptions(Settings):
+    """Options of every target that keeps its samples in image files."""
+
+    on_bad_image: OnBadImage = "error"
+    """An image that is missing, empty or does not decode stops the run (``error``), or is left
+    out, counted and recorded (``skip``)."""
+
+
+class OwnFileOptions(FileOptions):
+    """Options of targets whose image files may hold anything."""
+
+    pixels: PixelOptions = PixelOptions()
+    """What the values of the files are; by default 8-bit grey or RGB."""
 
 
 @dataclass(frozen=True)
@@ -46,24 +52,33 @@ class FileIndex:
 
     Attributes:
         class_names: names in label order.
-        train: samples to train on.
+        train: samples to train on; single ones for small sets, columns for any.
         test: samples to report on.
         location: the list or folder, for messages and as the key of the digest cache.
         remarks: what a reader of the numbers must know about the list.
     """
 
     class_names: tuple[str, ...]
-    train: tuple[FileSample, ...]
-    test: tuple[FileSample, ...]
+    train: FileSamples | Sequence[FileSample]
+    test: FileSamples | Sequence[FileSample]
     location: Path
     remarks: tuple[str, ...] = ()
 
 
 class FileTarget(Target):
-    """A target with one image file per sample, decoded by Pillow."""
+    """A target with one image file per sample."""
 
     def __init__(
-        self, name: str, index: FileIndex, groups: ClassGroups, folders: Folders, disclaimer: str
+        self,
+        name: str,
+        index: FileIndex,
+        groups: ClassGroups,
+        folders: Folders,
+        disclaimer: str,
+        *,
+        on_bad_image: OnBadImage = "error",
+        pixels: PixelOptions = PixelOptions(),  # noqa: B008  (it is frozen)
+        progress: Progress | None = None,
     ) -> None:
         """Check that the files are there and keep the index.
 
@@ -73,33 +88,75 @@ class FileTarget(Target):
             groups: partition of the classes.
             folders: where digests are remembered.
             disclaimer: what a reader must know about these numbers, or "".
+            on_bad_image: with ``skip``, missing and empty files stay in the index, and reading
+                one yields its ImageError.
+            pixels: what the values of the files are.
+            progress: called with (done, total) files while their bytes are digested, which
+                takes long once.
 
         Raises:
-            ImageError: a file is missing or empty.
-            TargetError: the index is inconsistent.
+            ImageError: files are missing or empty, and ``on_bad_image`` is ``error``, or a
+                file may not be read.
+            TargetError: the index is inconsistent, or no training file of a class is left.
         """
-        samples = {"train": index.train, "test": index.test}
-        self._paths = {
-            split: [os.fspath(sample.path) for sample in each] for split, each in samples.items()
-        }
-        rows = list(_rows(index, folders))
-        train = [digest for split, _, _, digest in rows if split == "train"]
-        test = [digest for split, _, _, digest in rows if split == "test"]
+        self._pixels = pixels
+        self._files: Files = {"train": columns(index.train), "test": columns(index.test)}
+        survey = take_survey(self._files, index.location)
+        if on_bad_image == "error":
+            survey.refuse_absent()
+        survey.refuse_lost_classes(index.class_names)
+        digests = survey.digests(FileDigests(folders, index.location), progress)
+        known = {split: survey.of_present_files(split, each) for split, each in digests.items()}
+        rows = _rows(self._files, digests)
         super().__init__(
             name,
             class_names=index.class_names,
             groups=groups,
-            train=_split(index.train),
-            test=_split(index.test),
-            content_hash=content_hash(index.class_names, groups, rows),
+            train=self._files["train"].split(),
+            test=self._files["test"].split(),
+            content_hash=content_hash(index.class_names, groups, rows, pixels.identity()),
             disclaimer=disclaimer,
-            remarks=(*index.remarks, *leak_remarks(name, train, test)),
+            remarks=(*index.remarks, *leak_remarks(name, known["train"], known["test"])),
             location=index.location,
+            imagery=imagery(pixels),
+            on_bad_image=on_bad_image,
         )
+        self._files = {split: each.without_lines() for split, each in self._files.items()}
+        self._folders, self._location = folders, index.location
 
-    def read(self, split: SplitName, index: int) -> NDArray[np.uint8]:
-        """Decode one sample; see :meth:`rsbench.target.Target.read`."""
-        return images.read_rgb(Path(self._paths[split][index]))
+    def read(self, split: SplitName, index: int) -> NDArray[Any]:
+        """Decode one sample; see :meth:`rsbench.target.Target.read`.
+
+        Raises:
+            ImageError: the image is missing or does not decode.
+            BandError: the file is not what the pixel options say.
+        """
+        return read_pixels(Path(self._files[split].path(index)), self._pixels)
+
+    def altered_files(self, progress: Progress | None = None) -> tuple[str, ...]:
+        """Read every file anew and compare it with what was remembered of it.
+
+        A file that was changed without a new size or time is found in no other way. What is
+        remembered afterwards is what was read.
+
+        Args:
+            progress: called with (done, total) files.
+
+        Returns:
+            The files whose bytes changed without a new size or time.
+
+        Raises:
+            ImageError: a file may not be read.
+        """
+        cache = FileDigests(self._folders, self._location)
+        survey = take_survey(self._files, self._location)
+        before, after = survey.digests(cache), survey.digests(cache, progress, fresh=True)
+        return tuple(
+            samples.path(index)
+            for split, samples in self._files.items()
+            for index, (old, new) in enumerate(zip(before[split], after[split], strict=True))
+            if old != new
+        )
 
 
 def rename_classes(
@@ -137,30 +194,16 @@ def rename_classes(
 
 def groups_by_rule(rule: GroupRule, index: FileIndex) -> ClassGroups:
     """The groups that ``rule`` gives with the training counts of ``index``."""
-    labels = np.array([sample.label for sample in index.train], dtype=np.int64)
-    counts = np.bincount(labels, minlength=len(index.class_names))
+    counts = np.bincount(columns(index.train).labels, minlength=len(index.class_names))
     return rule.apply(index.class_names, [int(count) for count in counts])
 
 
-def _split(samples: Sequence[FileSample]) -> Split:
-    labels = np.array([sample.label for sample in samples], dtype=np.int64)
-    return Split(tuple(sample.id for sample in samples), labels)
+def columns(samples: FileSamples | Sequence[FileSample]) -> FileSamples:
+    """``samples`` in columns."""
+    return samples if isinstance(samples, FileSamples) else FileSamples.gather(samples)
 
 
-def _rows(index: FileIndex, folders: Folders) -> Iterator[Row]:
-    samples = (*index.train, *index.test)
-    for sample in samples:
-        _check_file(sample)
-    digests = FileDigests(folders, index.location).of(sample.path for sample in samples)
-    splits = ["train"] * len(index.train) + ["test"] * len(index.test)
-    for split, sample, digest in zip(splits, samples, digests, strict=True):
-        yield split, sample.id, sample.label, digest
-
-
-def _check_file(sample: FileSample) -> None:
-    try:
-        size = sample.path.stat().st_size
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise images.missing(sample.path, sample.listed) from error
-    if size == 0:
-        raise images.empty(sample.path, sample.listed)
+def _rows(files: Files, digests: Mapping[SplitName, Sequence[str]]) -> Iterator[Row]:
+    for split, each in files.items():
+        for row in zip(each.ids, each.labels.tolist(), digests[split], strict=True):
+            yield (split, *row)

@@ -1,0 +1,141 @@
+"""Which image files of a target are there, and what is in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain, compress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rsbench import images
+from rsbench.errors import ImageError, TargetError
+from rsbench_datasets.digests import file_states
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rsbench.target import Progress, SplitName
+    from rsbench_datasets.digests import FileDigests, FileStates
+    from rsbench_datasets.file_samples import FileSamples
+
+    Files = Mapping[SplitName, FileSamples]
+
+EMPTY = "empty"
+"""In place of the digest of a file of zero bytes."""
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class FileSurvey:
+    """The states of all files of a target.
+
+    Attributes:
+        files: samples of both splits.
+        states: size and time of each file, as :func:`rsbench_datasets.digests.file_states`.
+        location: list or folder to name in messages.
+    """
+
+    files: Files
+    states: Mapping[SplitName, FileStates]
+    location: Path
+
+    def refuse_absent(self) -> None:
+        """Report all missing and empty files at once.
+
+        Raises:
+            ImageError: there are some; the first few are named.
+        """
+        missing, empty = (
+            [each for split in self.files for each in self._named(split, empty=wanted)]
+            for wanted in (False, True)
+        )
+        absent = missing + empty
+        if len(absent) == 1:
+            (path, listed) = absent[0]
+            raise (images.missing if missing else images.empty)(Path(path), listed)
+        if absent:
+            kinds = ((missing, "do not exist"), (empty, "are empty"))
+            counts = [f"{len(paths)} {what}" for paths, what in kinds if paths]
+            shown = [path + (f" ({listed})" if listed else "") for path, listed in absent[:_SHOWN]]
+            more = ["..."] * (len(absent) > _SHOWN)
+            raise ImageError(
+                f"of {sum(map(len, self.files.values()))} image files {' and '.join(counts)}:"
+                + "".join(f"\n  {line}" for line in shown + more),
+                where=self.location,
+                remedy="check the folder that the paths start from, or restore the files; with "
+                "the option 'on_bad_image: skip' they are left out, counted and recorded",
+            )
+
+    def _named(self, split: SplitName, *, empty: bool) -> Iterator[tuple[str, str]]:
+        samples, sizes = self.files[split], self.states[split]["size"]
+        for index in np.flatnonzero(sizes == 0 if empty else sizes < 0).tolist():
+            yield samples.path(index), samples.listed[index] if samples.listed else ""
+
+    def refuse_lost_classes(self, class_names: Sequence[str]) -> None:
+        """Refuse classes all of whose training files are missing or empty.
+
+        Raises:
+            TargetError: there are some.
+        """
+        labels = self.files["train"].labels
+        lost = np.setdiff1d(labels, labels[self.states["train"]["size"] > 0]).tolist()
+        if lost:
+            names = [class_names[label] for label in lost if 0 <= label < len(class_names)]
+            raise TargetError(
+                f"every training image of these classes is missing or empty: {', '.join(names)}",
+                where=self.location,
+                remedy="restore the files, or leave the classes out",
+            )
+
+    def digests(
+        self, cache: FileDigests, progress: Progress | None = None, *, fresh: bool = False
+    ) -> dict[SplitName, list[str]]:
+        """Digest of every file, "missing" or "empty" where there is nothing to digest.
+
+        Args:
+            cache: what is remembered.
+            progress: called with (done, total) files.
+            fresh: read every file, whatever is remembered.
+
+        Raises:
+            ImageError: a file may not be read.
+        """
+        states = np.concatenate(list(self.states.values()))
+        paths = chain.from_iterable(each.all_paths() for each in self.files.values())
+        try:
+            digests = cache.of(paths, states, fresh=fresh, progress=progress, total=len(states))
+        except OSError as error:
+            raise ImageError(
+                f"the image cannot be read: {error.strerror}",
+                where=error.filename,
+                remedy="check who may read the file, and the disk it lies on",
+            ) from error
+        for index in np.flatnonzero(states["size"] == 0).tolist():
+            digests[index] = EMPTY
+        remaining = iter(digests)
+        return {
+            split: [next(remaining) for _ in range(len(each))] for split, each in self.files.items()
+        }
+
+    def of_present_files(self, split: SplitName, column: Sequence[str]) -> Iterator[str]:
+        """What ``column`` holds for files of ``split`` that are there and not empty."""
+        return compress(column, self.states[split]["size"] > 0)
+
+
+def take_survey(files: Files, location: Path) -> FileSurvey:
+    """Ask for the state of every file of ``files``.
+
+    Raises:
+        ImageError: a folder may not be read.
+    """
+    try:
+        states = {split: file_states(each.all_paths()) for split, each in files.items()}
+    except OSError as error:
+        raise ImageError(
+            f"the image cannot be found: {error.strerror}",
+            where=error.filename,
+            remedy="check who may read the folder",
+        ) from error
+    return FileSurvey(files, states, location)
