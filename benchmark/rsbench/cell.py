@@ -11,6 +11,8 @@ from pydantic import Field
 from rsbench.settings import PluginChoice, Recipe, Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rsbench.backbone import BackboneInfo
 
 #: Raise it when a change of code changes the score of cells that are already recorded.
@@ -39,13 +41,22 @@ class Cell(Settings):
         return f"{self.target.name} / {self.backbone.name} / {method} / seed {self.seed}"
 
 
-def identity(cell: Cell, target_hash: str, backbone: BackboneInfo) -> dict[str, Any]:
+def identity(
+    cell: Cell, target_hash: str, backbone: BackboneInfo, code: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Exactly the fields that can change the score or the labels of a cell, as JSON values.
 
     Paths, worker counts and devices are not among them. The target enters by its content
     hash, the backbone by its weights hash and architecture.
+
+    Args:
+        cell: the cell.
+        target_hash: content hash of its target.
+        backbone: facts of its backbone.
+        code: digests of plugin files by entry-point group, where plugins are such files: code
+            that is being worked on must not pass off old results as its own.
     """
-    return {
+    fields = {
         "version": IDENTITY_VERSION,
         "target": {"name": cell.target.name, "content": target_hash},
         "backbone": backbone_identity(cell.backbone.name, backbone),
@@ -54,6 +65,9 @@ def identity(cell: Cell, target_hash: str, backbone: BackboneInfo) -> dict[str, 
         "recipe": cell.recipe.model_dump(mode="json"),
         "seed": cell.seed,
     }
+    if code:
+        fields["code"] = dict(sorted(code.items()))
+    return fields
 
 
 def backbone_identity(name: str, info: BackboneInfo) -> dict[str, Any]:

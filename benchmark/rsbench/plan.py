@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
-
-from pydantic import ValidationError
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from rsbench import registry
 from rsbench.cell import Cell, cell_id, identity
-from rsbench.errors import NotPreparedError, RsbenchError, SettingsError
-from rsbench.settings import PluginChoice, Settings
+from rsbench.missing import check_problems
+from rsbench.sources import Activity, Problem, Sources
 
 if TYPE_CHECKING:
     from rsbench.backbone import Backbone
@@ -21,12 +19,7 @@ if TYPE_CHECKING:
     from rsbench.store import ListedCell, RunFolder
     from rsbench.target import Progress, Target
 
-Input = TypeVar("Input")
-
 State = Literal["finished", "failed", "to run", "unknown"]
-
-Activity = Callable[[str], "AbstractContextManager[Progress]"]
-"""Shows one long step: ``with activity("rendering demo") as progress: progress(done, total)``."""
 
 
 def silent(title: str) -> AbstractContextManager[Progress]:
@@ -77,31 +70,41 @@ class Plan:
 
     Attributes:
         cells: every cell of the matrix, in its order.
-        problems: why inputs of selected cells cannot be opened, each once.
+        problems: why inputs of selected cells cannot be used, each once.
         unprepared: targets of selected cells that a run would prepare first.
         stores: the target and the short side (pixels) of each decoded-image store that the
             cells need, by settings digest.
     """
 
     cells: tuple[PlannedCell, ...]
-    problems: tuple[RsbenchError, ...]
+    problems: tuple[Problem, ...]
     unprepared: tuple[str, ...]
     stores: dict[str, tuple[Target, int]]
 
     def check(self) -> None:
-        """Raise all problems together, before any work starts.
+        """Raise all problems together, before any work starts; see ``check_problems``."""
+        check_problems(self.problems)
 
-        Raises:
-            RsbenchError: the only problem as it is, or one error that lists several.
+    def without_missing(self) -> tuple[Plan, tuple[PlannedCell, ...]]:
+        """The plan without the cells whose data or weights are not here, and those cells.
+
+        What is here but wrong stays a problem.
         """
-        if len(self.problems) == 1:
-            raise self.problems[0]
-        if self.problems:
-            listed = "\n".join(f"{n}. {each}" for n, each in enumerate(self.problems, start=1))
-            raise RsbenchError(
-                f"{len(self.problems)} inputs of the matrix cannot be opened:\n{listed}",
-                remedy="mend each of them, or leave cells out with --only",
-            )
+        lacking = {(each.kind, each.name) for each in self.problems if each.missing}
+        out = [
+            each
+            for each in self.cells
+            if each.selected
+            and each.run is None
+            and lacking & {("target", each.cell.target.name), ("backbone", each.cell.backbone.name)}
+        ]
+        left_out = {each.settings for each in out}
+        cells = tuple(
+            replace(each, selected=False) if each.settings in left_out else each
+            for each in self.cells
+        )
+        problems = tuple(each for each in self.problems if not each.missing)
+        return replace(self, cells=cells, problems=problems), tuple(out)
 
     def runs(self) -> tuple[CellRun, ...]:
         """The selected cells that can be run, each id once, in order."""
@@ -154,22 +157,45 @@ def plan_cells(
         The plan; inputs that cannot be opened are among its problems (see ``Plan.check``).
     """
     chosen = None if selected is None else {settings_digest(each) for each in selected}
-    inputs = _Inputs(folders, activity if prepare else None)
+    sources = Sources(folders, activity if prepare else None)
     ordered = sorted(
         ((settings_digest(cell), cell) for cell in cells),
         key=lambda pair: chosen is not None and pair[0] not in chosen,
     )
     planned: dict[str, PlannedCell] = {}
+    stores: dict[str, tuple[Target, int]] = {}
     for digest, cell in ordered:
         wanted = chosen is None or digest in chosen
-        planned[digest] = PlannedCell(cell, digest, wanted, inputs.run_of(cell, wanted))
-    stores = {
-        digest: inputs.store_of(each.cell)
-        for digest, each in planned.items()
-        if each.selected and each.run
-    }
+        opened = sources.of(cell, wanted)
+        run = None
+        if opened is not None:
+            target, backbone = opened
+            run = cell_run(cell, target, backbone)
+            stores[digest] = (target, cell.recipe.test_short_side(backbone.info.image_size))
+        planned[digest] = PlannedCell(cell, digest, wanted, run)
     in_order = tuple(planned[digest] for digest in map(settings_digest, cells))
-    return Plan(in_order, tuple(inputs.problems), tuple(inputs.unprepared), stores)
+    return Plan(in_order, tuple(sources.problems), tuple(sources.unprepared), stores)
+
+
+def cell_run(cell: Cell, target: Target, backbone: Backbone) -> CellRun:
+    """The cell with its id, now that its inputs are known."""
+    fields = identity(cell, target.content_hash, backbone.info, code_of(cell))
+    return CellRun(cell, cell_id(fields), fields)
+
+
+def code_of(cell: Cell) -> dict[str, str]:
+    """Digests of the plugin files that the cell's plugins come from; {} for installed ones."""
+    choices = {
+        "rsbench.datasets": cell.target,
+        "rsbench.backbones": cell.backbone,
+        "rsbench.methods": cell.method,
+        "rsbench.strategies": cell.metapeft,
+    }
+    digests = {
+        group: registry.code_digest(group, choice.kind) if choice else ""
+        for group, choice in choices.items()
+    }
+    return {group: digest for group, digest in digests.items() if digest}
 
 
 def settings_digest(cell: Cell) -> str:
@@ -196,6 +222,8 @@ def build_stores(
 ) -> None:
     """Decode the images that cells need, once, before several workers would at a time.
 
+    What was decoded before is checked to the last byte.
+
     Args:
         plan: the plan that the cells are of.
         ids: the cells that are about to run.
@@ -216,93 +244,4 @@ def build_stores(
     for (_, short_side), target in needed.items():
         for split in ("train", "test"):
             with activity(f"decoding {target.name} {split} at {short_side} px") as progress:
-                open_store(target, split, short_side, folders, progress)
-
-
-class _Inputs:
-    """Targets and backbones by their settings, opened on first use; failures kept."""
-
-    def __init__(self, folders: Folders, activity: Activity | None) -> None:
-        self._folders = folders
-        self._activity = activity
-        self._targets: dict[str, Target | None] = {}
-        self._backbones: dict[str, Backbone | None] = {}
-        self.problems: list[RsbenchError] = []
-        self.unprepared: list[str] = []
-
-    def run_of(self, cell: Cell, wanted: bool) -> CellRun | None:
-        target = self._target(cell.target, wanted)
-        backbone = self._backbone(cell.backbone, wanted)
-        if target is None or backbone is None:
-            return None
-        fields = identity(cell, target.content_hash, backbone.info)
-        return CellRun(cell, cell_id(fields), fields)
-
-    def store_of(self, cell: Cell) -> tuple[Target, int]:
-        target = self._targets[_key(cell.target)]
-        backbone = self._backbones[_key(cell.backbone)]
-        if target is None or backbone is None:
-            raise ValueError(f"the inputs of {cell.label} were not opened")
-        return target, cell.recipe.test_short_side(backbone.info.image_size)
-
-    def _target(self, choice: PluginChoice, wanted: bool) -> Target | None:
-        if _key(choice) not in self._targets:
-            self._targets[_key(choice)] = self._attempt(
-                lambda: self._open_target(choice, wanted), wanted
-            )
-        return self._targets[_key(choice)]
-
-    def _backbone(self, choice: PluginChoice, wanted: bool) -> Backbone | None:
-        if _key(choice) not in self._backbones:
-            self._backbones[_key(choice)] = self._attempt(
-                lambda: self._open_backbone(choice), wanted
-            )
-        return self._backbones[_key(choice)]
-
-    def _attempt(self, opening: Callable[[], Input | None], wanted: bool) -> Input | None:
-        try:
-            return opening()
-        except RsbenchError as error:
-            if wanted:
-                self.problems.append(error)
-            return None
-
-    def _open_target(self, choice: PluginChoice, wanted: bool) -> Target | None:
-        kind = registry.target_class(choice.kind)
-        options = checked_options(kind.Options, choice)
-        try:
-            return kind.open(choice.name, options, self._folders)
-        except NotPreparedError:
-            if not (wanted and kind.prepares_itself):
-                raise
-        if self._activity is None:
-            self.unprepared.append(choice.name)
-            return None
-        with self._activity(f"preparing {choice.name}") as progress:
-            kind.prepare(options, self._folders, progress=progress)
-        return kind.open(choice.name, options, self._folders)
-
-    def _open_backbone(self, choice: PluginChoice) -> Backbone:
-        kind = registry.backbone_class(choice.kind)
-        return kind.open(choice.name, checked_options(kind.Options, choice), self._folders)
-
-
-def checked_options(model: type[Settings], choice: PluginChoice) -> Settings:
-    """The options of a plugin, validated.
-
-    Raises:
-        SettingsError: an option has a wrong name, type or value.
-    """
-    try:
-        return model.model_validate(choice.options)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(
-            f"{choice.name}: option {field}: {first['msg']}",
-            remedy=f"options of {choice.kind}: {', '.join(model.model_fields) or 'none'}",
-        ) from error
-
-
-def _key(choice: PluginChoice) -> str:
-    return choice.model_dump_json()
+                open_store(target, split, short_side, folders, progress, thorough=True)

@@ -17,7 +17,8 @@ from rsbench import registry
 from rsbench.atomic import write_file
 from rsbench.errors import RsbenchError
 from rsbench.method import AttachContext
-from rsbench.plan import Activity, CellRun, checked_options, silent
+from rsbench.plan import CellRun, silent
+from rsbench.sources import Activity, checked_options
 from rsbench.streams import torch_stream
 
 if TYPE_CHECKING:

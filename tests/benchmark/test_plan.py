@@ -10,10 +10,20 @@ import pytest
 
 from rsbench import registry
 from rsbench.cell import Cell
-from rsbench.errors import NotPreparedError, RsbenchError, SettingsError
+from rsbench.errors import (
+    BandError,
+    MissingWeightsError,
+    NotPreparedError,
+    RsbenchError,
+    SettingsError,
+    UnknownNameError,
+)
 from rsbench.folders import Folders
-from rsbench.plan import build_stores, checked_options, plan_cells, state_of
+from rsbench.imagery import Imagery
+from rsbench.missing import missing_table
+from rsbench.plan import build_stores, plan_cells, state_of
 from rsbench.settings import PluginChoice
+from rsbench.sources import Problem, checked_options
 from rsbench.store import RunFolder
 
 STUBS = Path(__file__).parent / "stubs"
@@ -64,6 +74,18 @@ class TestIds:
         assert len(ids([make_cell(), make_cell()], folders)) == 1
 
 
+class TestCode:
+    def test_a_plugin_file_is_part_of_the_identity(
+        self, folders: Folders, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = ids([make_cell()], folders)
+        digests = {"lora": "1"}
+        monkeypatch.setattr(registry, "code_digest", lambda group, name: digests.get(name, ""))
+        edited = ids([make_cell()], folders)
+        digests["lora"] = "2"
+        assert len({*before, *edited, *ids([make_cell()], folders)}) == 3
+
+
 class TestInputs:
     def test_each_is_opened_once(self, folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
         import sweep_stub
@@ -79,18 +101,60 @@ class TestInputs:
         plan_cells([make_cell(seed=seed) for seed in range(5)], folders)
         assert opened == ["things_a"]
 
-    def test_only_problem_keeps_its_kind(self, folders: Folders) -> None:
+    def test_what_is_not_here_comes_as_one_table(self, folders: Folders) -> None:
         plan = plan_cells([make_cell(), make_cell("b"), make_cell("b", seed=1)], folders)
         assert [each.run is None for each in plan.cells] == [False, True, True]
-        with pytest.raises(NotPreparedError, match="things_b is not prepared"):
+        with pytest.raises(NotPreparedError, match="things_b is not prepared") as caught:
             plan.check()
+        assert len(caught.value.what.splitlines()) == 5  # heading, blank, table of three lines
+        assert "--available" in caught.value.remedy
 
-    def test_several_problems_come_together(self, folders: Folders) -> None:
-        plan = plan_cells([make_cell("b"), make_cell("c")], folders)
+    def test_the_table_gives_the_command_of_each_item(self) -> None:
+        problems = [
+            Problem("target", "dota", NotPreparedError("a", command="rsbench data prepare dota")),
+            Problem("backbone", "vit", MissingWeightsError("b", command="rsbench weights fetch v")),
+        ]
+        lines = missing_table(problems).splitlines()
+        assert lines[2].split(maxsplit=2) == ["target", "dota", "rsbench data prepare dota"]
+        assert lines[3].split(maxsplit=2) == ["backbone", "vit", "rsbench weights fetch v"]
+
+    def test_what_is_wrong_comes_with_what_is_missing(self, folders: Folders) -> None:
+        plan = plan_cells([make_cell("b"), make_cell(kind="nothing")], folders)
         with pytest.raises(RsbenchError, match="2 inputs") as caught:
             plan.check()
         assert "things_b is not prepared" in str(caught.value)
-        assert "things_c is not prepared" in str(caught.value)
+        assert "there is no target called 'nothing'" in str(caught.value)
+
+    def test_the_only_error_keeps_its_kind(self, folders: Folders) -> None:
+        plan = plan_cells([make_cell(kind="nothing")], folders)
+        with pytest.raises(UnknownNameError):
+            plan.check()
+
+    def test_cells_that_lack_data_can_be_left_out(self, folders: Folders) -> None:
+        cells = [make_cell(), make_cell("b"), make_cell(kind="nothing")]
+        rest, out = plan_cells(cells, folders).without_missing()
+        assert [each.cell for each in out] == [cells[1]]
+        assert [each.selected for each in rest.cells] == [True, False, True]
+        with pytest.raises(UnknownNameError):  # what is wrong is no reason to go on
+            rest.check()
+
+    def test_bands_that_do_not_fit_are_a_problem(
+        self, folders: Folders, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import sweep_stub
+
+        original = sweep_stub.StubTarget.open.__func__
+
+        def radar(cls: Any, name: str, options: Any, given: Folders) -> Any:
+            target = original(cls, name, options, given)
+            target.imagery = Imagery(("vv", "vh"), "decibel")
+            return target
+
+        monkeypatch.setattr(sweep_stub.StubTarget, "open", classmethod(radar))
+        plan = plan_cells([make_cell(), make_cell(seed=1)], folders)
+        assert len(plan.problems) == 1
+        with pytest.raises(BandError, match="was trained on display values"):
+            plan.check()
 
     def test_problems_of_cells_that_are_not_selected_do_not_count(self, folders: Folders) -> None:
         cells = [make_cell("b"), make_cell()]
@@ -111,7 +175,7 @@ class TestInputs:
         plan_cells(cells, folders).check()
         assert (folders.data / "made").exists()
 
-    def test_wrong_option(self) -> None:
+    def test_wrong_option(self, folders: Folders) -> None:
         import sweep_stub
 
         choice = PluginChoice(name="things", kind="stub", options={"date": "a"})

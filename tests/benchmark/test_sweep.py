@@ -17,7 +17,7 @@ import pytest
 from rich.console import Console
 
 from rsbench import registry
-from rsbench.errors import RecordError, ResultsFolderError, SettingsError
+from rsbench.errors import NotPreparedError, RecordError, ResultsFolderError, SettingsError
 from rsbench.record import Record, read_record
 from rsbench.sweep.devices import Resources, choose_resources
 from rsbench.sweep.session import Session, open_session
@@ -70,8 +70,8 @@ class World:
         finally:
             self.printed = self.stream.getvalue()
 
-    def show(self, **options: Any) -> str:
-        assert self.session(**options).show() == 0
+    def show(self, code: int = 0, **options: Any) -> str:
+        assert self.session(**options).show() == code
         return self.stream.getvalue()
 
     def order(self, **orders: str) -> None:
@@ -206,7 +206,7 @@ class TestDryRun:
 
     def test_data_that_is_not_ready(self, world: World) -> None:
         (world.data / "a").unlink()
-        text = world.show()
+        text = world.show(2)  # as the run itself would end
         assert "-" * 16 + f"  data not ready     {LINEAR_0}" in text
         assert "not ready:" in text
         assert "things is not prepared" in text
@@ -354,11 +354,25 @@ class TestBadInput:
     def test_all_inputs_that_cannot_be_opened_are_listed_together(self, world: World) -> None:
         text = MATRIX.replace("}]", ", data: b}, {name: absent, kind: stub, data: c}]")
         world.matrix.write_text(text)
-        with pytest.raises(Exception, match="2 inputs") as caught:
+        with pytest.raises(NotPreparedError, match="not on this machine") as caught:
             world.run()
         assert "things is not prepared" in str(caught.value)
         assert "absent is not prepared" in str(caught.value)
         assert not world.started()
+
+    def test_what_is_available_runs_and_the_rest_is_named(self, world: World) -> None:
+        text = MATRIX.replace("}]", "}, {name: absent, kind: stub, data: c}]")
+        world.matrix.write_text(text)
+        assert world.run(available=True) == 0
+        assert "6 cells are left out (--available)" in world.printed
+        assert "absent is not prepared" in world.printed
+        assert len(world.records()) == 6
+        assert all(label.startswith("things") for label in world.records())
+
+    def test_nothing_available_is_an_error(self, world: World) -> None:
+        (world.data / "a").unlink()
+        with pytest.raises(NotPreparedError, match="things is not prepared"):
+            world.run(available=True)
 
     def test_runner_that_returns_no_record_fails_the_cell(self, world: World) -> None:
         session = world.session()

@@ -40,6 +40,12 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List the cells and train nothing.")
     ] = False,
+    available: Annotated[
+        bool,
+        typer.Option(
+            "--available", help="Leave out cells whose data or weights are not on this machine."
+        ),
+    ] = False,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -89,6 +95,7 @@ def run(
             data=data_dir,
             cache=cache_dir,
             gamma_from=gamma_from,
+            available=available,
         )
         if dry_run:
             code = session.show()

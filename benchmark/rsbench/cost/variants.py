@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rsbench import registry
 from rsbench.cell import Cell
 from rsbench.matrix.labels import Labels
-from rsbench.plan import checked_options
+from rsbench.sources import checked_options
 from rsbench.report.aggregate import differences, flat
 
 #: What the recipe may change without changing the cost of a step.

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 import rsbench
+from rsbench.errors import RsbenchError
 from rsbench.folders import Folders
+from rsbench.missing import missing_table
 from rsbench.plan import Plan, build_stores, plan_cells, state_of
 from rsbench.preflight import check_fit
 from rsbench.report.tables import print_table, write_tables
@@ -46,6 +48,7 @@ class Session:
         runner: ``module:function`` that trains one cell (see ``TaskSetup``).
         console: where to print.
         gamma_from: the cell whose gammas every MetaPEFT cell has, frozen, or "".
+        available: whether cells whose data or weights are not here are left out.
     """
 
     matrix: Matrix
@@ -56,12 +59,13 @@ class Session:
     runner: str = TRAINING
     console: Console = field(default_factory=Console)
     gamma_from: str = ""
+    available: bool = False
 
     def show(self) -> int:
         """``--dry-run``: print the cells and what is known of them; train nothing.
 
         Returns:
-            Exit code 0.
+            Exit code: 0, or 2 where an input is missing or wrong, as the run itself would end.
 
         Raises:
             RsbenchError: weights, positions or blocks do not fit; the list is printed before.
@@ -70,6 +74,8 @@ class Session:
         self.folder.check_usable(self.matrix.name, self.gamma_from)
         self._announce()
         plan = plan_cells(self.cells, self.folders, selected=self.selected, prepare=False)
+        if self.available:
+            plan = self._leave_out(plan)
         shown = [each for each in plan.cells if each.selected]
         states = [state_of(each, self.folder) for each in shown]
         for each, state in zip(shown, states, strict=True):
@@ -77,8 +83,6 @@ class Session:
             self._print(f"{identifier}  {_STATES[state]:<17}  {each.cell.label}")
         for name in plan.unprepared:
             self._print(f"not ready: {name} (the run prepares it by itself)")
-        for problem in plan.problems:
-            self._print(f"not ready: {problem}")
         counts = ", ".join(
             f"{states.count(state)} {_STATES[state]}" for state in dict.fromkeys(states)
         )
@@ -90,6 +94,11 @@ class Session:
         ]
         if waiting and self.runner == TRAINING:
             check_fit(waiting, self.folders, Activities(self.console))
+        try:
+            plan.check()
+        except RsbenchError as error:
+            self._print(f"not ready: {error}")
+            return error.exit_code
         return 0
 
     def run(self, resources: Resources, keep_weights: bool = False) -> int:
@@ -156,10 +165,28 @@ class Session:
         """
         activity = Activities(self.console)
         plan = plan_cells(self.cells, self.folders, selected=self.selected, activity=activity)
+        if self.available:
+            plan = self._leave_out(plan)
         plan.check()
         states = {each.run.id: state_of(each, self.folder) for each in plan.cells if each.run}
         self.folder.write_index(self._index(plan), self.matrix.file)
         return plan, {identifier for identifier, state in states.items() if state == "finished"}
+
+    def _leave_out(self, plan: Plan) -> Plan:
+        """``--available``: the plan without the cells that lack data or weights, which are named.
+
+        Raises:
+            NotPreparedError: no cell is left.
+        """
+        rest, out = plan.without_missing()
+        if not out:
+            return plan
+        if not any(each.selected for each in rest.cells):
+            plan.check()
+        missing = [problem for problem in plan.problems if problem.missing]
+        self._print(f"{len(out)} cells are left out (--available); not on this machine:\n")
+        self._print(missing_table(missing) + "\n")
+        return rest
 
     def _index(self, plan: Plan) -> RunIndex:
         before = self.folder.read_index() if self.folder.index_file.exists() else None
@@ -214,6 +241,7 @@ def open_session(
     data: Path | None = None,
     cache: Path | None = None,
     gamma_from: str | None = None,
+    available: bool = False,
     runner: str = TRAINING,
     console: Console | None = None,
 ) -> Session:
@@ -228,6 +256,7 @@ def open_session(
         data: folder of prepared data sets; None for the default.
         cache: folder of decoded images; None for the default.
         gamma_from: ``RUN/CELL`` whose final gammas every MetaPEFT cell gets, frozen.
+        available: leave out cells whose data or weights are not here.
         runner: ``module:function`` that trains one cell.
         console: where to print.
 
@@ -262,4 +291,5 @@ def open_session(
         runner=runner,
         console=console or Console(),
         gamma_from=given.source if given else "",
+        available=available,
     )

@@ -18,8 +18,8 @@ from rsbench.cell import Cell
 from rsbench.folders import Folders
 from rsbench.imagery import choose_bands
 from rsbench.imagestore import ImageSet, channel_statistics, open_store
-from rsbench.plan import checked_options
 from rsbench.settings import PluginChoice
+from rsbench.sources import checked_options
 from rsbench.target import SplitName, Target
 from rsbench.training.frozen import FrozenKey
 

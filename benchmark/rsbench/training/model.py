@@ -10,7 +10,7 @@ from rsbench.cell import Cell
 from rsbench.head import CosineClassifier
 from rsbench.insertion import Attachment
 from rsbench.method import AttachContext, Method
-from rsbench.plan import checked_options
+from rsbench.sources import checked_options
 from rsbench.streams import torch_stream
 
 

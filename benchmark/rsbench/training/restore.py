@@ -25,8 +25,8 @@ from rsbench.folders import Folders
 from rsbench.head import CosineClassifier
 from rsbench.insertion import Attachment
 from rsbench.method import Method
-from rsbench.plan import checked_options
 from rsbench.record import InputView, Record
+from rsbench.sources import checked_options
 from rsbench.training.artefacts import GAMMA_PREFIX
 from rsbench.training.model import AdaptedModel, attach_method
 from rsbench.training.precision import make_fabric, resolve_precision

@@ -22,8 +22,9 @@ from rsbench.head import CosineClassifier, class_means, random_directions
 from rsbench.heldout import TrainSplit, split_train, usable
 from rsbench.losses import LogitAdjustedLoss
 from rsbench.metrics import compute_metrics
-from rsbench.plan import CellRun, checked_options
+from rsbench.plan import CellRun, code_of
 from rsbench.record import InputView, ParameterCounts, Record, Timing
+from rsbench.sources import checked_options
 from rsbench.strategy import Strategy, StrategyResult
 from rsbench.streams import torch_stream
 from rsbench.target import SplitName
@@ -128,7 +129,7 @@ def check_unchanged(run: CellRun, inputs: Inputs) -> None:
         TargetError: the data or the weights changed after the sweep was planned.
     """
     cell, info = run.cell, inputs.backbone.info
-    if identity(cell, inputs.target.content_hash, info) != run.identity:
+    if identity(cell, inputs.target.content_hash, info, code_of(cell)) != run.identity:
         raise TargetError(
             f"the data of {cell.target.name} or the weights of {cell.backbone.name} changed "
             "while the sweep was running",
