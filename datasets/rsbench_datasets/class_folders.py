@@ -67,8 +67,8 @@ class ClassFolders(FileTarget):
     """One folder per class, under a train and a test folder, or under a single one.
 
     Images (jpg, jpeg, png, tif, tiff, bmp) are 8-bit grey or RGB, or what the option ``pixels``
-    says; they may lie in sub-folders of their class. Sample ids are ``train/<class>/<file>`` and ``test/<class>/<file>``, or without the
-    first part where one tree is divided.
+    says; they may lie in sub-folders of their class. Sample ids are ``train/<class>/<file>``
+    and ``test/<class>/<file>``, or without the first part where one tree is divided.
     """
 
     Options = ClassFoldersOptions
@@ -174,7 +174,7 @@ def _scan(root: Path, classes: Sequence[str], prefix: str) -> FileSamples:
         files = (each for each in folder.rglob("*") if not each.name.startswith("."))
         before = len(ids)
         for file in sorted(files, key=lambda each: natural_order(each.as_posix())):
-            if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file():
+            if file.suffix.lower() in IMAGE_SUFFIXES and not file.is_dir():  # or a dead link
                 ids.append(prefix + file.relative_to(root).as_posix())
             elif file.is_file():
                 others[file.suffix.lower() or file.name] += 1

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass, replace
+from array import array
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
+import numpy as np
 from pydantic import Field
 
 from rsbench.errors import NotPreparedError, TargetError
 from rsbench.folders import Folders
 from rsbench.groups import GroupRule
-from rsbench.settings import Settings
 from rsbench_datasets.file_target import (
     FileIndex,
-    FileSample,
+    FileSamples,
     FileTarget,
+    OwnFileOptions,
     groups_by_rule,
     rename_classes,
 )
@@ -26,9 +29,11 @@ if TYPE_CHECKING:
 
 COLUMNS = ("split", "path", "label", "class")
 SPLITS = ("train", "val", "test")
+_SHOWN = 10
+_DIGITS = 10
 
 
-class LabelledListOptions(Settings):
+class LabelledListOptions(OwnFileOptions):
     """Options of a labelled list, as a matrix states them."""
 
     file: Annotated[str, Field(min_length=1)]
@@ -49,7 +54,8 @@ class LabelledList(FileTarget):
     """A CSV list of image files: ``split,path,label,class``, one row per sample.
 
     Splits are train, val and test; labels run from 0 without gaps, and every label has one
-    class name. Images are 8-bit grey or RGB. The paths serve as sample ids.
+    class name. Images are 8-bit grey or RGB, or what the option ``pixels`` says. The paths
+    serve as sample ids.
     """
 
     Options = LabelledListOptions
@@ -61,7 +67,7 @@ class LabelledList(FileTarget):
 
         Raises:
             NotPreparedError: the list does not exist.
-            ImageError: a listed image is missing or empty.
+            ImageError: listed images are missing or empty.
             TargetError: a row is wrong; the message names file and line.
         """
         file = folders.resolve(options.file)
@@ -70,10 +76,18 @@ class LabelledList(FileTarget):
         names = rename_classes(index.class_names, options.class_names, file)
         index = replace(index, class_names=names)
         groups = groups_by_rule(options.groups, index)
-        return cls(name, index, groups, folders, options.disclaimer)
+        return cls(
+            name,
+            index,
+            groups,
+            folders,
+            options.disclaimer,
+            on_bad_image=options.on_bad_image,
+            pixels=options.pixels,
+        )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Line:
     number: int
     split: str
@@ -82,37 +96,59 @@ class _Line:
     class_name: str
 
 
+@dataclass
+class _Rows:
+    """The rows of one split in columns."""
+
+    paths: list[str] = field(default_factory=list)
+    labels: array[int] = field(default_factory=lambda: array("q"))
+    lines: array[int] = field(default_factory=lambda: array("q"))
+
+    def add(self, line: _Line) -> None:
+        self.paths.append(line.path)
+        self.labels.append(line.label)
+        self.lines.append(line.number)
+
+    def samples(self, file: Path, root: Path) -> FileSamples:
+        listed = [f"{file.name}:{number}" for number in self.lines]
+        labels = np.array(self.labels, dtype=np.int64)
+        return FileSamples(tuple(self.paths), labels, root, listed=listed)
+
+
 def _index(file: Path, root: Path, test_split: str) -> FileIndex:
-    lines = list(_read(file))
-    names = _class_names(file, lines)
-    samples: dict[str, list[FileSample]] = {"train": [], test_split: []}
-    first: dict[str, _Line] = {}
-    for line in lines:
-        if line.split not in samples:
+    rows = {"train": _Rows(), test_split: _Rows()}
+    classes = _Classes(file)
+    listed: dict[str, int] = {}
+    unused = 0
+    for line in _read(file):
+        classes.add(line)
+        if line.split not in rows:
+            unused += 1
             continue
-        other = first.setdefault(line.path, line)
-        if other is not line:
+        other = listed.setdefault(line.path, line.number)
+        if other != line.number:
+            split = next(name for name, each in rows.items() if other in each.lines)
             raise _wrong(
                 file,
                 line.number,
-                f"{line.path!r} is listed already in line {other.number} (as {other.split})",
+                f"{line.path!r} is listed already in line {other} (as {split})",
                 "list each image once; one in both train and test would leak",
             )
-        listed = f"{file.name}:{line.number}"
-        samples[line.split].append(FileSample(line.path, root / line.path, line.label, listed))
-    unused = [line.split for line in lines if line.split not in samples]
+        rows[line.split].add(line)
     remarks: tuple[str, ...] = ()
     if unused:
-        remarks = (f"{file.name}: {len(unused)} rows of split {unused[0]!r} are not used",)
-    train, test = tuple(samples["train"]), tuple(samples[test_split])
-    return FileIndex(names, train, test, file, remarks)
+        (split,) = set(SPLITS) - set(rows)
+        remarks = (f"{file.name}: {unused} rows of split {split!r} are not used",)
+    train, test = (rows[split].samples(file, root) for split in ("train", test_split))
+    return FileIndex(classes.names(), train, test, file, remarks)
 
 
 def _read(file: Path) -> Iterator[_Line]:
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            absent = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+            reader = csv.reader(stream)
+            header = next(reader, [])
+            absent = [name for name in COLUMNS if name not in header]
             if absent:
                 raise _wrong(
                     file,
@@ -120,8 +156,11 @@ def _read(file: Path) -> Iterator[_Line]:
                     f"the header lacks the columns: {', '.join(absent)}",
                     f"the first line must read: {','.join(COLUMNS)}",
                 )
+            columns = [header.index(name) for name in COLUMNS]
             for row in reader:
-                yield _line(file, reader.line_num, row)
+                if row:  # a line that is not blank
+                    cells = [row[n].strip() if n < len(row) else "" for n in columns]
+                    yield _line(file, reader.line_num, cells)
     except FileNotFoundError as error:
         raise NotPreparedError(
             "the list does not exist",
@@ -134,57 +173,67 @@ def _read(file: Path) -> Iterator[_Line]:
         ) from error
 
 
-def _line(file: Path, number: int, row: dict[str, str | None]) -> _Line:
-    cells = {name: (row[name] or "").strip() for name in COLUMNS}
-    blank = [name for name, cell in cells.items() if not cell]
+def _line(file: Path, number: int, cells: list[str]) -> _Line:
+    split, path, label, class_name = cells
+    blank = [name for name, cell in zip(COLUMNS, cells, strict=True) if not cell]
     if blank:
         raise _wrong(file, number, f"no value for: {', '.join(blank)}", "fill in every column")
-    if cells["split"] not in SPLITS:
+    if split not in SPLITS:
+        raise _wrong(file, number, f"unknown split {split!r}", f"use one of: {', '.join(SPLITS)}")
+    if not (label.isascii() and label.isdigit() and len(label) < _DIGITS):
         raise _wrong(
-            file, number, f"unknown split {cells['split']!r}", f"use one of: {', '.join(SPLITS)}"
+            file,
+            number,
+            f"the label {label!r} is no whole number of nine digits at most",
+            "number the classes from 0",
         )
-    label = cells["label"]
-    if not (label.isascii() and label.isdigit()):
-        raise _wrong(
-            file, number, f"the label {label!r} is no whole number", "number the classes from 0"
-        )
-    return _Line(number, cells["split"], cells["path"], int(label), cells["class"])
+    return _Line(number, split, path, int(label), class_name)
 
 
-def _class_names(file: Path, lines: list[_Line]) -> tuple[str, ...]:
-    """Names in label order, after checking that labels and names match one to one."""
-    of_label: dict[int, _Line] = {}
-    of_name: dict[str, _Line] = {}
-    for line in lines:
-        other = of_label.setdefault(line.label, line)
+class _Classes:
+    """Labels and names, which must match one to one."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._of_label: dict[int, _Line] = {}
+        self._of_name: dict[str, _Line] = {}
+
+    def add(self, line: _Line) -> None:
+        """Take in a row, after checking that it agrees with those before."""
+        other = self._of_label.setdefault(line.label, line)
         if other.class_name != line.class_name:
             what = (
                 f"label {line.label} is {line.class_name!r} here "
                 f"and {other.class_name!r} in line {other.number}"
             )
-            raise _wrong(file, line.number, what, "give every label one class name")
-        other = of_name.setdefault(line.class_name, line)
+            raise _wrong(self._file, line.number, what, "give every label one class name")
+        other = self._of_name.setdefault(line.class_name, line)
         if other.label != line.label:
             what = (
                 f"class {line.class_name!r} has label {line.label} here "
                 f"and {other.label} in line {other.number}"
             )
-            raise _wrong(file, line.number, what, "give every class one label")
-    highest = max(of_label, default=-1)
-    gaps = sorted(set(range(highest + 1)) - set(of_label))
-    if gaps:
-        raise _wrong(
-            file,
-            of_label[highest].number,
-            f"labels run to {highest}, but these are missing: {_some(gaps)}",
-            "number the classes from 0 without gaps",
-        )
-    return tuple(of_label[label].class_name for label in sorted(of_label))
+            raise _wrong(self._file, line.number, what, "give every class one label")
+
+    def names(self) -> tuple[str, ...]:
+        """Names in label order, after checking that no label is left out."""
+        labels = sorted(self._of_label)
+        gaps = labels[-1] + 1 - len(labels) if labels else 0
+        if gaps:
+            raise _wrong(
+                self._file,
+                self._of_label[labels[-1]].number,
+                f"labels run to {labels[-1]}, but these are missing: {_missing(labels, gaps)}",
+                "number the classes from 0 without gaps",
+            )
+        return tuple(self._of_label[label].class_name for label in labels)
 
 
-def _some(numbers: list[int]) -> str:
-    shown = ", ".join(str(number) for number in numbers[:10])
-    return shown if len(numbers) <= 10 else f"{shown}, ... ({len(numbers)} in all)"
+def _missing(labels: list[int], count: int) -> str:
+    known = set(labels)
+    first = islice((label for label in range(labels[-1]) if label not in known), _SHOWN)
+    shown = ", ".join(str(label) for label in first)
+    return shown if count <= _SHOWN else f"{shown}, ... ({count} in all)"
 
 
 def _wrong(file: Path, line: int, what: str, remedy: str) -> TargetError:
