@@ -12,7 +12,8 @@ from rsbench.errors import TargetError
 from rsbench.settings import Settings
 from rsbench.target import Target
 from rsbench_datasets.demo_world import WORLD_VERSION
-from rsbench_datasets.dota import CropOptions, Dota
+from rsbench_datasets.dota import Dota
+from rsbench_datasets.dota_options import CropOptions
 from rsbench_datasets.fusrs import Fusrs
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class RenderedTarget(Target):
 
     prepares_itself: ClassVar[bool] = True
     remedy: ClassVar[str] = "run 'rsbench data prepare demo' (with '--seed' for another world seed)"
+    command: ClassVar[str] = "rsbench data prepare demo"
     disclaimer_text: ClassVar[str] = DISCLAIMER
     part: ClassVar[str]
     """Folder of this target inside the world."""

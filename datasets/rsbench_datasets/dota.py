@@ -1,23 +1,23 @@
-"""DOTA-v1.0 as a target: one crop per annotated object (paper, section 4.1)."""
+"""DOTA as a target: one crop per annotated object (paper, section 4.1)."""
 
 from __future__ import annotations
 
 import logging
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from pydantic import field_validator
 
-from rsbench.errors import ImageError, TargetError
-from rsbench.groups import ClassGroups, by_names
-from rsbench.settings import Settings
-from rsbench.target import Split, SplitName, Target
+from rsbench.errors import ImageError, NotPreparedError, TargetError
+from rsbench.target import KnownCounts, OnBadImage, Split, SplitName, Target
 from rsbench_datasets import scenes
 from rsbench_datasets.content import Row, content_hash, leak_remarks
-from rsbench_datasets.dota_annotations import CLASSES, HEAD, MEDIUM, TAIL
 from rsbench_datasets.dota_crops import Crops, load_crops
-from rsbench_datasets.dota_layout import SPLITS, download, is_prepared, link_source
+from rsbench_datasets.dota_download import download
+from rsbench_datasets.dota_layout import is_prepared
+from rsbench_datasets.dota_options import CropOptions, Dota15Options, Dota20Options, DotaOptions
+from rsbench_datasets.dota_source import link_source
+from rsbench_datasets.dota_versions import SPLITS, DotaSplit, DotaVersion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,39 +26,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rsbench.folders import Folders
+    from rsbench.groups import ClassGroups
     from rsbench.target import Progress
 
 _log = logging.getLogger("rsbench")
-
-
-class CropOptions(Settings):
-    """Which objects count, whether from DOTA or from the demo world."""
-
-    difficult: Literal["include", "exclude"] = "include"
-    """Whether objects that the annotators marked as difficult count."""
-    classes: tuple[str, ...] | None = None
-    """A subset of the classes; labels follow DOTA's order whatever the order here."""
-
-    @field_validator("classes")
-    @classmethod
-    def _known(cls, classes: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        unknown = [name for name in classes or () if name not in CLASSES]
-        if unknown:
-            raise ValueError(
-                f"no classes of DOTA-v1.0: {', '.join(unknown)}; they are: {', '.join(CLASSES)}"
-            )
-        if classes is not None and len(set(classes)) != len(classes):
-            raise ValueError("a class is listed twice")
-        if classes is not None and not classes:
-            raise ValueError("the list is empty; leave it out for all classes")
-        return classes
-
-
-class DotaOptions(CropOptions):
-    """Options of DOTA, as a matrix states them."""
-
-    root: str | None = None
-    """Prepared folder; by default ``dota`` in the data folder."""
 
 
 class Dota(Target):
@@ -71,20 +42,30 @@ class Dota(Target):
 
     Options: ClassVar[type[CropOptions]] = DotaOptions
     description: ClassVar[str] = "DOTA-v1.0 object crops, 15 classes, long-tailed"
+    licence: ClassVar[str] = "academic use only, no commercial use"
+    homepage: ClassVar[str] = "https://captain-whu.github.io/DOTA"
+    download_size: ClassVar[str] = "13.5 GB"
     remedy: ClassVar[str] = (
-        "run 'rsbench data prepare dota' to download it, or with '--from FOLDER --split train' "
-        "(and val) for files you have"
+        "download it, or link files you have with '--from FOLDER --split train' (and val)"
     )
     """What to do when the files are not there."""
+    command: ClassVar[str] = "rsbench data prepare dota"
+    """The command that does it."""
     disclaimer_text: ClassVar[str] = ""
 
     def __init__(
-        self, name: str, root: Path, train: Crops, test: Crops, class_names: tuple[str, ...]
+        self,
+        name: str,
+        root: Path,
+        train: Crops,
+        test: Crops,
+        class_names: tuple[str, ...],
+        groups: ClassGroups,
+        on_bad_image: OnBadImage = "error",
     ) -> None:
         """Keep the crops of both splits, labelled by ``class_names``."""
         self._root = root
         self._crops: dict[SplitName, Crops] = {"train": train, "test": test}
-        groups = groups_of(class_names)
         super().__init__(
             name,
             class_names=class_names,
@@ -95,6 +76,7 @@ class Dota(Target):
             disclaimer=self.disclaimer_text,
             remarks=leak_remarks(name, _pixels(train), _pixels(test)),
             location=root,
+            on_bad_image=on_bad_image,
         )
 
     @classmethod
@@ -112,14 +94,18 @@ class Dota(Target):
             ImageError: a scene is missing.
             TargetError: an annotation is wrong, or a class has no training object.
         """
-        root = cls.root(options, folders)
-        train, val = (load_crops(root, split, folders, remedy=cls.remedy) for split in SPLITS)
-        class_names: tuple[str, ...] = CLASSES
-        if options.classes is not None:
-            class_names = tuple(name for name in CLASSES if name in options.classes)
-        train, test = (_select(crops, class_names, options.difficult) for crops in (train, val))
-        _check_classes(root, train, test, class_names)
-        return cls(name, root, train, test, class_names)
+        root, version = cls.root(options, folders), options.version
+        try:
+            train, val = (load_crops(root, split, version, folders) for split in SPLITS)
+        except NotPreparedError as error:
+            raise NotPreparedError(
+                error.what, where=error.where, remedy=cls.remedy, command=cls.command
+            ) from error
+        class_names = options.chosen_classes()
+        groups = version.class_groups(class_names, train.labels)
+        chosen, tested = (_select(crops, class_names, options) for crops in (train, val))
+        _check_classes(root, chosen, tested, class_names)
+        return cls(name, root, chosen, tested, class_names, groups, options.on_bad_image)
 
     @classmethod
     def prepare(
@@ -137,20 +123,38 @@ class Dota(Target):
         split are named in a warning.
 
         Raises:
-            TargetError: ``source`` is no DOTA folder, or the download failed.
+            TargetError: ``source`` is no DOTA folder.
+            DownloadError: the download failed.
         """
-        root = cls.root(options, folders)
+        root, version = cls.root(options, folders), options.version
         if source is not None:
-            link_source(folders.resolve(source), root, split, progress)
+            link_source(folders.resolve(source), root, version, split, progress)
         else:
             for each in [each for each in SPLITS if split in (None, each)]:
-                download(root, each)
-        for each in [each for each in SPLITS if is_prepared(root, each)]:
-            crops = load_crops(root, each, folders, remedy=cls.remedy, progress=progress)
-            absent = _absent(crops.labels, CLASSES)
-            if absent:
-                _log.warning("%s: no object in %s of: %s", root, each, ", ".join(absent))
+                download(root, each, version, progress)
+        for each in [each for each in SPLITS if is_prepared(root, each, version)]:
+            _index(root, each, version, folders, progress)
         return root
+
+    @classmethod
+    def known_counts(cls, options: CropOptions) -> KnownCounts | None:
+        """The published counts of the version; see :meth:`rsbench.target.Target.known_counts`.
+
+        They count difficult objects too: without those, nothing is known. For a subset of the
+        classes, only counts per class are.
+        """
+        known = options.version.known
+        if known is None or options.difficult == "exclude":
+            return None
+        if options.classes is None:
+            return known
+        if known.train is None or known.test is None:
+            return None
+        train, test = (
+            {name: counts[name] for name in options.chosen_classes()}
+            for counts in (known.train, known.test)
+        )
+        return KnownCounts(known.source, train=train, test=test)
 
     def read(self, split: SplitName, index: int) -> NDArray[np.uint8]:
         """Decode one crop; PNG has no random access, so that :meth:`read_many` is far quicker.
@@ -176,21 +180,48 @@ class Dota(Target):
                 yield scenes.crop(pixels, crops.box(index))
 
 
-def groups_of(class_names: Sequence[str]) -> ClassGroups:
-    """The paper's groups (section 4.1), restricted to ``class_names``."""
-    head, medium, tail = (
-        [name for name in names if name in class_names] for names in (HEAD, MEDIUM, TAIL)
-    )
-    return by_names(class_names, head, medium, tail)
+class Dota15(Dota):
+    """Object crops of DOTA-v1.5: the scenes of version 1.0, with container cranes."""
+
+    Options: ClassVar[type[CropOptions]] = Dota15Options
+    description: ClassVar[str] = "DOTA-v1.5 object crops, 16 classes, with very small objects"
+    command: ClassVar[str] = "rsbench data prepare dota15"
 
 
-def _select(crops: Crops, class_names: tuple[str, ...], difficult: str) -> Crops:
+class Dota20(Dota):
+    """Object crops of DOTA-v2.0: more scenes, with airports and helipads."""
+
+    Options: ClassVar[type[CropOptions]] = Dota20Options
+    description: ClassVar[str] = "DOTA-v2.0 object crops, 18 classes, more scenes"
+    download_size: ClassVar[str] = "22 GB"
+    command: ClassVar[str] = "rsbench data prepare dota20"
+
+
+def _index(
+    root: Path,
+    split: DotaSplit,
+    version: DotaVersion,
+    folders: Folders,
+    progress: Progress | None,
+) -> None:
+    """Make the manifest of a split, and name the classes that it lacks."""
+    crops = load_crops(root, split, version, folders, progress)
+    absent = _absent(crops.labels, version.classes)
+    if absent:
+        _log.warning("%s: no object in %s of: %s", root, split, ", ".join(absent))
+
+
+def _select(crops: Crops, class_names: tuple[str, ...], options: CropOptions) -> Crops:
     relabel = np.array(
-        [class_names.index(name) if name in class_names else -1 for name in CLASSES], dtype=np.int64
+        [
+            class_names.index(name) if name in class_names else -1
+            for name in options.version.classes
+        ],
+        dtype=np.int64,
     )
     labels = relabel[crops.labels]
     chosen = labels >= 0
-    if difficult == "exclude":
+    if options.difficult == "exclude":
         chosen &= ~crops.difficult
     return crops.select(chosen, labels)
 

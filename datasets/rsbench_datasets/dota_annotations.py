@@ -1,4 +1,8 @@
-"""The classes of DOTA-v1.0 and its annotation files (paper, section 4.1)."""
+"""The annotation files of DOTA: one line per object, in all versions alike (section 4.1).
+
+Versions 1.0 and 1.5 begin with the lines ``imagesource:...`` and ``gsd:...``; 2.0 keeps those
+facts in files of their own.
+"""
 
 from __future__ import annotations
 
@@ -7,40 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rsbench.errors import TargetError
+from rsbench_datasets.dota_versions import V1_0, DotaVersion
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-CLASSES = (
-    "baseball-diamond",
-    "basketball-court",
-    "bridge",
-    "ground-track-field",
-    "harbor",
-    "helicopter",
-    "large-vehicle",
-    "plane",
-    "roundabout",
-    "ship",
-    "small-vehicle",
-    "soccer-ball-field",
-    "storage-tank",
-    "swimming-pool",
-    "tennis-court",
-)
-"""In label order, 0 to 14: the alphabet's, not the order of torchgeo, whose 0 is plane."""
-HEAD = ("large-vehicle", "ship", "small-vehicle")
-MEDIUM = ("bridge", "harbor", "plane", "storage-tank", "swimming-pool", "tennis-court")
-TAIL = (
-    "baseball-diamond",
-    "basketball-court",
-    "ground-track-field",
-    "helicopter",
-    "roundabout",
-    "soccer-ball-field",
-)
-
-_LABELS = {name: label for label, name in enumerate(CLASSES)}
 _HEADERS = ("imagesource:", "gsd:")
 _FORMAT = "a line reads: x1 y1 x2 y2 x3 y3 x4 y4 class difficult"
 
@@ -51,7 +26,7 @@ class ObjectBox:
 
     Attributes:
         corners: x and y of the four corners in pixels of the scene, in turn.
-        label: index into ``CLASSES``.
+        label: index into the classes of the version.
         difficult: whether the annotator marked it as difficult.
     """
 
@@ -69,11 +44,15 @@ class ObjectBox:
         return math.floor(min(x)), math.floor(min(y)), math.ceil(max(x)), math.ceil(max(y))
 
 
-def read_annotations(path: Path) -> list[ObjectBox]:
+def read_annotations(path: Path, version: DotaVersion = V1_0) -> list[ObjectBox]:
     """The objects of one scene, in the order of the file.
 
+    Args:
+        path: annotation file.
+        version: whose classes count.
+
     Raises:
-        TargetError: the file is missing, or a line is not in the format of DOTA-v1.0; the
+        TargetError: the file is missing, or a line is not in the format of DOTA; the
             message names file and line.
     """
     try:
@@ -84,14 +63,17 @@ def read_annotations(path: Path) -> list[ObjectBox]:
             where=path,
             remedy="restore it from the data set's archive",
         ) from error
+    labels = {name: label for label, name in enumerate(version.classes)}
     return [
-        _parse(path, number, line)
+        _parse(path, number, line, version, labels)
         for number, line in enumerate(lines, start=1)
         if line.strip() and not line.lstrip().lower().startswith(_HEADERS)
     ]
 
 
-def _parse(path: Path, number: int, line: str) -> ObjectBox:
+def _parse(
+    path: Path, number: int, line: str, version: DotaVersion, labels: dict[str, int]
+) -> ObjectBox:
     fields = line.split()
     where = f"{path}:{number}"
     if len(fields) != 10:
@@ -109,14 +91,14 @@ def _parse(path: Path, number: int, line: str) -> ObjectBox:
     if not all(math.isfinite(corner) for corner in corners):
         raise TargetError("a coordinate is not finite", where=where, remedy=_FORMAT)
     name, difficult = fields[8:]
-    if name not in _LABELS:
+    if name not in labels:
         raise TargetError(
-            f"the class {name!r} is not one of DOTA-v1.0",
+            f"the class {name!r} is not one of {version.name}",
             where=where,
-            remedy="use the annotations of version 1.0; 1.5 and 2.0 have other classes",
+            remedy=f"use the annotations of version {version.number}; others have other classes",
         )
     if difficult not in {"0", "1"}:
         raise TargetError(
             f"the difficult flag is {difficult!r}; it must be 0 or 1", where=where, remedy=_FORMAT
         )
-    return ObjectBox(corners, _LABELS[name], difficult == "1")
+    return ObjectBox(corners, labels[name], difficult == "1")

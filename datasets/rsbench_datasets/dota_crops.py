@@ -18,8 +18,8 @@ import numpy as np
 from rsbench.atomic import write_file
 from rsbench.images import missing
 from rsbench_datasets.digests import FileDigests
-from rsbench_datasets.dota_annotations import CLASSES, read_annotations
-from rsbench_datasets.dota_layout import INDEX, DotaSplit, scene_index
+from rsbench_datasets.dota_annotations import read_annotations
+from rsbench_datasets.dota_layout import INDEX, scene_index
 from rsbench_datasets.scenes import Box, scene_size
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from rsbench.folders import Folders
     from rsbench.target import Progress
+    from rsbench_datasets.dota_versions import DotaSplit, DotaVersion
 
 _VERSION = 1
 _KEY = b"rsbench_crops"
@@ -45,7 +46,7 @@ class Crops:
             earlier object has the same box and class.
         scenes: image file of each crop, relative to the data set's folder.
         boxes: int32, shape (crops, 4): x1, y1, x2, y2 in pixels; x2 and y2 excluded.
-        labels: int64, shape (crops,), indices into the classes of DOTA.
+        labels: int64, shape (crops,), indices into the classes of the version.
         difficult: bool, shape (crops,).
         digests: SHA-256 of every file that the manifest depends on, by relative path.
         dropped: objects without a crop, by reason.
@@ -83,9 +84,8 @@ class Crops:
 def load_crops(
     root: Path,
     split: DotaSplit,
+    version: DotaVersion,
     folders: Folders,
-    *,
-    remedy: str,
     progress: Progress | None = None,
 ) -> Crops:
     """The manifest of ``split``; read where it is up to date, made and written where not.
@@ -93,8 +93,8 @@ def load_crops(
     Args:
         root: the prepared folder.
         split: "train" or "val".
+        version: version of DOTA.
         folders: where digests are remembered, and manifests of folders that are read-only.
-        remedy: what to do when the split is not there.
         progress: called with (done, total) scenes while the manifest is made.
 
     Raises:
@@ -103,18 +103,20 @@ def load_crops(
         TargetError: an annotation file is missing or wrong.
     """
     digests = FileDigests(folders, root / split)
-    places = _places(root, split, folders)
+    places = _places(root, split, version, folders)
     for place in places:
         crops = _read(place)
         if crops is not None and _up_to_date(root, crops, digests):
             return crops
-    crops = _make(root, split, digests, remedy, progress)
+    crops = _make(root, split, version, digests, progress)
     _write(crops, split, places)
     return crops
 
 
-def _places(root: Path, split: DotaSplit, folders: Folders) -> tuple[Path, ...]:
-    name = f"crops-{split}.parquet"
+def _places(
+    root: Path, split: DotaSplit, version: DotaVersion, folders: Folders
+) -> tuple[Path, ...]:
+    name = f"crops-{split}{version.suffix}.parquet"
     key = hashlib.sha256(str(root).encode()).hexdigest()[:24]
     return root / name, folders.cache / "dota" / key / name
 
@@ -127,13 +129,17 @@ def _up_to_date(root: Path, crops: Crops, digests: FileDigests) -> bool:
 
 
 def _make(
-    root: Path, split: DotaSplit, digests: FileDigests, remedy: str, progress: Progress | None
+    root: Path,
+    split: DotaSplit,
+    version: DotaVersion,
+    digests: FileDigests,
+    progress: Progress | None,
 ) -> Crops:
-    scenes = scene_index(root, split, remedy)
+    scenes = scene_index(root, split, version)
     dropped: Counter[str] = Counter(outside=0, degenerate=0)
     rows: list[tuple[str, str, Box, int, bool]] = []
     for done, (image, annotation) in enumerate(scenes, start=1):
-        rows.extend(_scene_rows(root, split, image, annotation, dropped))
+        rows.extend(_scene_rows(root, split, version, image, annotation, dropped))
         if progress is not None:
             progress(done, len(scenes))
     if sum(dropped.values()):
@@ -154,14 +160,19 @@ def _make(
 
 
 def _scene_rows(
-    root: Path, split: DotaSplit, image: str, annotation: str, dropped: Counter[str]
+    root: Path,
+    split: DotaSplit,
+    version: DotaVersion,
+    image: str,
+    annotation: str,
+    dropped: Counter[str],
 ) -> list[tuple[str, str, Box, int, bool]]:
     path = root / image
     if not path.is_file():
         raise missing(path, listed=INDEX)
     width, height = scene_size(path)
     rows = []
-    for each in read_annotations(root / annotation):
+    for each in read_annotations(root / annotation, version):
         x1, y1, x2, y2 = each.rectangle()
         if x2 <= x1 or y2 <= y1:
             dropped["degenerate"] += 1
@@ -170,7 +181,7 @@ def _scene_rows(
         if x2 <= x1 or y2 <= y1:
             dropped["outside"] += 1
             continue
-        name = f"{split}/{CLASSES[each.label]}/{path.stem}_{x1}_{y1}_{x2}_{y2}"
+        name = f"{split}/{version.classes[each.label]}/{path.stem}_{x1}_{y1}_{x2}_{y2}"
         rows.append((name, image, (x1, y1, x2, y2), each.label, each.difficult))
     return rows
 

@@ -16,9 +16,9 @@ from rsbench import atomic
 from rsbench.errors import ImageError, NotPreparedError, TargetError
 from rsbench.folders import Folders
 from rsbench.imagestore import open_store
-from rsbench_datasets import dota_crops, dota_layout
+from rsbench_datasets import dota_crops
 from rsbench_datasets.dota import Dota
-from rsbench_datasets.dota_annotations import CLASSES
+from rsbench_datasets.dota_versions import CLASSES
 
 
 def line(x: int, y: int, name: str, difficult: int = 0, side: int = 4) -> str:
@@ -149,12 +149,13 @@ class TestOpen:
             Dota.Options.model_validate({"classes": classes})
 
     def test_not_prepared(self, folders: Folders, prepare: Prepare) -> None:
-        with pytest.raises(NotPreparedError, match="DOTA's train split is not there") as error:
+        with pytest.raises(NotPreparedError, match=r"the train split of DOTA-v1\.0 is") as error:
             opened(folders)
-        assert "rsbench data prepare dota" in error.value.remedy
+        assert error.value.command == "rsbench data prepare dota"
+        assert "--from FOLDER" in error.value.remedy
         root = prepare()
         shutil.rmtree(root / "val")
-        with pytest.raises(NotPreparedError, match="DOTA's val split is not there"):
+        with pytest.raises(NotPreparedError, match=r"the val split of DOTA-v1\.0 is not"):
             opened(folders)
 
     def test_another_root(self, prepare: Prepare, folders: Folders, tmp_path: Path) -> None:
@@ -432,7 +433,7 @@ class TestPrepare:
     def test_an_empty_source(self, tmp_path: Path, folders: Folders) -> None:
         for name in ("images", "labelTxt"):
             (tmp_path / "source" / name).mkdir(parents=True)
-        with pytest.raises(TargetError, match="holds no scene"):
+        with pytest.raises(TargetError, match="no DOTA folder"):
             Dota.prepare(Dota.Options(), folders, source=tmp_path / "source", split="val")
 
     def test_the_split_must_be_known(
@@ -455,41 +456,6 @@ class TestPrepare:
             prepare()
         assert error.value.where == str(there)
         assert there.read_bytes() == b"other"
-
-
-class TestDownload:
-    @pytest.fixture
-    def calls(self, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-        import torchgeo.datasets
-
-        calls: list[dict[str, Any]] = []
-
-        def offline(root: str, **options: Any) -> None:
-            calls.append(options)
-            raise OSError("no network")
-
-        monkeypatch.setattr(torchgeo.datasets, "DOTA", offline)
-        return calls
-
-    def test_goes_through_torchgeo_with_checksums(
-        self, calls: list[dict[str, Any]], folders: Folders
-    ) -> None:
-        with pytest.raises(TargetError, match="through torchgeo failed: no network") as error:
-            Dota.prepare(Dota.Options(), folders)
-        assert "--from FOLDER" in error.value.remedy
-        assert calls == [{"split": "train", "version": "1.0", "download": True, "checksum": True}]
-
-    def test_one_split_alone(self, calls: list[dict[str, Any]], folders: Folders) -> None:
-        with pytest.raises(TargetError, match="val through torchgeo failed"):
-            Dota.prepare(Dota.Options(), folders, split="val")
-
-    def test_what_is_there_is_not_downloaded_again(
-        self, prepare: Prepare, folders: Folders, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        prepare()
-        with caplog.at_level(logging.WARNING, logger="rsbench"):
-            dota_layout.download(folders.data / "dota", "train")
-        assert "nothing is downloaded" in caplog.text
 
 
 def test_real_scenes(shared_data: Path, folders: Folders, caplog: pytest.LogCaptureFixture) -> None:

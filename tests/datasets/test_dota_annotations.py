@@ -3,14 +3,8 @@ from pathlib import Path
 import pytest
 
 from rsbench.errors import TargetError
-from rsbench_datasets.dota_annotations import (
-    CLASSES,
-    HEAD,
-    MEDIUM,
-    TAIL,
-    ObjectBox,
-    read_annotations,
-)
+from rsbench_datasets.dota_annotations import ObjectBox, read_annotations
+from rsbench_datasets.dota_versions import CLASSES, HEAD, MEDIUM, TAIL, V1_5, V2_0
 
 GOOD = "1 2 5 2 5 6 1 6 plane 0"
 
@@ -35,6 +29,15 @@ def test_reads_objects_in_order(tmp_path: Path) -> None:
         ObjectBox((1, 2, 5, 2, 5, 6, 1, 6), 7, False),
         ObjectBox((9.5, 1, 12, 1, 12, 4, 9.5, 4), 9, True),
     ]
+
+
+def test_versions_have_classes_of_their_own(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD.replace("plane", "container-crane"))
+    assert [read_annotations(path, each)[0].label for each in (V1_5, V2_0)] == [15, 15]
+    path = write(tmp_path, GOOD, GOOD.replace("plane", "helipad"))
+    assert [each.label for each in read_annotations(path, V2_0)] == [7, 17]
+    with pytest.raises(TargetError, match=r"'helipad' is not one of DOTA-v1\.5"):
+        read_annotations(path, V1_5)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from rsbench_datasets.dota_annotations import CLASSES
+from rsbench_datasets.dota_versions import CLASSES
 
 WORLD_VERSION = 1
 """Version of the pictures: raise it whenever a change alters any rendered byte."""
