@@ -56,6 +56,11 @@ def empty_network(
     return network
 
 
+def stores_buffers(name: str) -> bool:
+    """Whether the network computes buffers that a weights file may hold: a Swin does."""
+    return name == SwinTransformer.__name__ or is_model_in_modules(name, ("swin_transformer",))
+
+
 def _build(name: str, arguments: dict[str, Any]) -> nn.Module:
     if name in CLASSES:
         inspect.signature(CLASSES[name]).bind(**arguments)
@@ -67,7 +72,7 @@ def _build(name: str, arguments: dict[str, Any]) -> nn.Module:
 
 def _own_arguments(name: str, image_size: int, norm_eps: float | None) -> dict[str, Any]:
     """What the families call image size and epsilon; a ConvNeXt takes images of any size."""
-    if name == ConvNeXt.__name__ or is_model_in_modules(name, "convnext"):
+    if name == ConvNeXt.__name__ or is_model_in_modules(name, ("convnext",)):
         return {} if norm_eps is None else {"norm_eps": norm_eps}
     own: dict[str, Any] = {"img_size": image_size}
     if norm_eps is not None:

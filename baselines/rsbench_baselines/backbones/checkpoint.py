@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, JsonValue, field_validator
+from pydantic import Field, JsonValue, field_validator, model_validator
 
 from rsbench.backbone import Backbone, BackboneInfo, Normalisation
+from rsbench.imagery import RGB, BandInput, Quantity
 from rsbench.settings import Settings
-from rsbench_baselines.backbones.file_hash import file_hash
+from rsbench_baselines.backbones.file_hash import remembered_hash
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -29,7 +30,8 @@ class CheckpointOptions(Settings):
     at another image size than it was trained at ``always_partition: true``, which keeps its
     windows."""
     weights: str
-    """Weights file: safetensors or a weights-only torch file with timm's keys."""
+    """Weights file with timm's keys: safetensors, or a weights-only torch file, where they may
+    lie under ``model`` or ``state_dict``."""
     image_size: Annotated[int, Field(ge=1)]
     """Side of the input, pixels."""
     norm_eps: Annotated[float, Field(gt=0.0)] | None = None
@@ -42,17 +44,53 @@ class CheckpointOptions(Settings):
     ignore_keys: tuple[str, ...] = ()
     """Prefixes of keys in the file that are left out, such as ``head.``; for a ConvNeXt
     ``head.fc.``, because its last normalisation lies under ``head.`` too."""
+    bands: tuple[str, ...] = RGB
+    """Bands in the order of the input channels, such as ``B02``, ``B03`` of Sentinel-2."""
+    quantity: Quantity = "display"
+    """What the values must be; ``reflectance`` is 1.0 where everything is reflected."""
     disclaimer: str = ""
     """What a reader of the results must know about these weights."""
 
     @field_validator("arguments")
     @classmethod
     def _own_fields(cls, arguments: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        for name, instead in (("img_size", "image_size"), ("num_classes", None)):
+        instead = {"img_size": "state image_size", "in_chans": "state bands"}
+        for name in ("img_size", "in_chans", "num_classes"):
             if name in arguments:
-                hint = f"state {instead} beside arguments" if instead else "the head is rsbench's"
+                hint = (
+                    f"{instead[name]} beside them" if name in instead else "the head is rsbench's"
+                )
                 raise ValueError(f"{name} must not be among the arguments: {hint}")
         return arguments
+
+    @model_validator(mode="after")
+    def _one_number_per_band(self) -> Self:
+        fixed = self.normalisation.statistics == "fixed"
+        numbers = {len(self.normalisation.mean), len(self.normalisation.std)}
+        if fixed and numbers != {len(self.bands)}:
+            raise ValueError(
+                f"normalisation needs one mean and one std for each of the {len(self.bands)} bands"
+            )
+        return self
+
+    @property
+    def band_input(self) -> BandInput:
+        """Bands and quantity of the input."""
+        return BandInput(bands=self.bands, quantity=self.quantity)
+
+    @property
+    def network_arguments(self) -> dict[str, JsonValue]:
+        """``arguments`` with the number of input channels, where it is not the usual three."""
+        channels = len(self.bands)
+        return self.arguments if channels == len(RGB) else {**self.arguments, "in_chans": channels}
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Every option that shapes the network, as JSON values."""
+        return self.model_dump(
+            mode="json",
+            include={"architecture", "arguments", "norm_eps", "position_resize", "ignore_keys"},
+        )
 
 
 class Checkpoint(Backbone):
@@ -64,17 +102,24 @@ class Checkpoint(Backbone):
     Options: ClassVar[type[Settings]] = CheckpointOptions
     description: ClassVar[str] = "any timm ViT, Swin or ConvNeXt with a local weights file"
 
-    def __init__(self, name: str, options: CheckpointOptions, path: Path) -> None:
-        shape = options.model_dump(
-            mode="json",
-            include={"architecture", "arguments", "norm_eps", "position_resize", "ignore_keys"},
-        )
+    def __init__(
+        self, name: str, options: CheckpointOptions, path: Path, weights_hash: str
+    ) -> None:
+        """Keep the options.
+
+        Args:
+            name: label in tables.
+            options: network, normalisation, bands.
+            path: weights file.
+            weights_hash: SHA-256 that identifies the weights.
+        """
         info = BackboneInfo(
             image_size=options.image_size,
             normalisation=options.normalisation,
-            weights_hash=file_hash(path),
-            architecture=shape,
+            weights_hash=weights_hash,
+            architecture=options.identity,
             disclaimer=options.disclaimer,
+            bands=options.band_input,
         )
         super().__init__(name, info)
         self.options = options
@@ -87,7 +132,22 @@ class Checkpoint(Backbone):
         Raises:
             CheckpointError: the file is missing.
         """
-        return cls(name, options, folders.resolve(options.weights))
+        path = folders.resolve(options.weights)
+        return cls(name, options, path, remembered_hash(path, folders.cache))
+
+    @classmethod
+    def convert(cls, source: Path, out: Path, options: CheckpointOptions) -> list[str]:
+        """Write the weights in ``source`` to ``out`` as safetensors, once the network takes them.
+
+        Returns:
+            What was done, one line each.
+
+        Raises:
+            CheckpointError: they do not fit, or ``out`` cannot be written.
+        """
+        from rsbench_baselines.backbones.convert import convert_file
+
+        return convert_file(source, out, options).lines()
 
     def build(self) -> nn.Module:
         """The network with its weights, frozen, in float32.
@@ -106,7 +166,7 @@ class Checkpoint(Backbone):
         options = self.options
         network = empty_network(
             options.architecture,
-            options.arguments,
+            options.network_arguments,
             image_size=options.image_size,
             norm_eps=options.norm_eps,
             path=self.path,

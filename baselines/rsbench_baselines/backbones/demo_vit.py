@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rsbench.backbone import Normalisation
 from rsbench.settings import Settings
 from rsbench_baselines.backbones.checkpoint import Checkpoint, CheckpointOptions
+from rsbench_baselines.backbones.file_hash import remembered_hash
 from rsbench_baselines.demo_backbone.network import ARCHITECTURE, IMAGE_SIZE, MEAN, STD, WEIGHTS
 
 if TYPE_CHECKING:
     from rsbench.folders import Folders
+
+DISCLAIMER = (
+    "demo backbone: pretrained on procedural images; the numbers are demo numbers and say nothing "
+    "about real data"
+)
 
 
 class DemoViT(Checkpoint):
@@ -22,15 +28,19 @@ class DemoViT(Checkpoint):
     @classmethod
     def open(cls, name: str, options: Any, folders: Folders) -> DemoViT:
         """Open the shipped weights."""
-        arguments = {k: v for k, v in ARCHITECTURE.items() if k not in ("img_size", "num_classes")}
-        fixed = CheckpointOptions(
-            architecture="VisionTransformer",
-            arguments=arguments,
-            weights=str(WEIGHTS),
-            image_size=IMAGE_SIZE,
-            norm_eps=1e-6,
-            normalisation=Normalisation(mean=MEAN, std=STD),
-            disclaimer="demo backbone: pretrained on procedural images; the numbers are demo "
-            "numbers and say nothing about real data",
-        )
-        return cls(name, fixed, WEIGHTS)
+        return cls(name, demo_options(DISCLAIMER), WEIGHTS, remembered_hash(WEIGHTS, folders.cache))
+
+
+def demo_options(disclaimer: str, ignore_keys: tuple[str, ...] = ()) -> CheckpointOptions:
+    """The shipped network, for weights with other keys beside its own."""
+    arguments = {k: v for k, v in ARCHITECTURE.items() if k not in ("img_size", "num_classes")}
+    return CheckpointOptions(
+        architecture="VisionTransformer",
+        arguments=arguments,
+        weights=str(WEIGHTS),
+        image_size=IMAGE_SIZE,
+        norm_eps=1e-6,
+        normalisation=Normalisation(mean=MEAN, std=STD),
+        ignore_keys=ignore_keys,
+        disclaimer=disclaimer,
+    )

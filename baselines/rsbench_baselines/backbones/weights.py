@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import pickle
+import re
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -16,41 +20,93 @@ from rsbench.errors import CheckpointError
 
 PositionResize = Literal["none", "bicubic", "bicubic_antialias"]
 
+#: So many keys of a kind are named in a message.
+_NAMED = 8
+#: Keys under which a training checkpoint keeps the weights.
+_WRAPPERS = ("model", "state_dict")
+
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The state dict in ``path`` in float32; safetensors, or a torch file without pickled code.
+    """The state dict in ``path`` in float32, as :func:`read_stored` finds it.
 
     Raises:
-        CheckpointError: the file cannot be read, or holds no flat dictionary of tensors.
+        CheckpointError: the file cannot be read, or holds no dictionary of tensors.
+    """
+    return {key: value.float() for key, value in read_stored(path).items()}
+
+
+def read_stored(path: Path) -> dict[str, Tensor]:
+    """The state dict in ``path`` as it is stored: safetensors, or a torch file without code.
+
+    Where a torch file holds more than weights (MAE: ``model`` beside ``optimizer``, ``epoch``,
+    ``args``), the dictionary under ``model`` or ``state_dict`` is taken. Nothing in the file is
+    executed: ``argparse.Namespace``, which MAE's checkpoints hold, is the only class allowed
+    beside tensors.
+
+    Raises:
+        CheckpointError: the file cannot be read, wants to run code, or holds no dictionary of
+            tensors.
     """
     try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            loaded = load_file(path)
-        else:
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
+        loaded = _load(path)
     except (
         OSError,
         ValueError,
         RuntimeError,
         EOFError,
+        KeyError,
         pickle.UnpicklingError,
         SafetensorError,
     ) as error:
+        raise _unreadable(path, error) from error
+    weights = _unwrapped(loaded)
+    if weights is None:
         raise CheckpointError(
-            f"the weights cannot be read: {error}",
-            where=path,
-            remedy="check that the file is complete; only safetensors and weights-only torch "
-            "files are read",
-        ) from error
-    if not isinstance(loaded, dict) or not all(isinstance(v, Tensor) for v in loaded.values()):
-        raise CheckpointError(
-            "the file holds no flat dictionary of tensors",
+            "the file holds no flat dictionary of tensors, nor one under "
+            + " or ".join(repr(name) for name in _WRAPPERS),
             where=path,
             remedy="save the state dict of a timm network itself",
         )
-    return {key: value.float() for key, value in loaded.items()}
+    return weights
+
+
+def _load(path: Path) -> object:
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    mapped = zipfile.is_zipfile(path)  # then what is not used of it is not read
+    with torch.serialization.safe_globals([argparse.Namespace]):
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+
+
+def _unwrapped(loaded: object) -> dict[str, Tensor] | None:
+    """The flat dictionary of tensors in ``loaded``, or None."""
+    if not isinstance(loaded, dict):
+        return None
+    if all(isinstance(value, Tensor) for value in loaded.values()):
+        return dict(loaded)
+    inner = next((loaded[name] for name in _WRAPPERS if name in loaded), None)
+    if not isinstance(inner, dict) or not all(isinstance(v, Tensor) for v in inner.values()):
+        return None
+    return dict(inner)
+
+
+def _unreadable(path: Path, error: Exception) -> CheckpointError:
+    wanted = re.search(r"GLOBAL (\S+)", str(error))
+    if wanted:
+        return CheckpointError(
+            f"the file wants to run {wanted[1]} when it is read, and was refused",
+            where=path,
+            remedy="do not use this file unless you trust its author; only tensors and "
+            "argparse.Namespace are read",
+        )
+    return CheckpointError(
+        f"the weights cannot be read: {error}",
+        where=path,
+        remedy="check that the file is complete; only safetensors and weights-only torch files "
+        "are read",
+    )
 
 
 def fit_position_table(
@@ -106,18 +162,47 @@ def _other_misfits(weights: dict[str, Tensor], network: nn.Module) -> bool:
     )
 
 
-def load_strictly(network: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
+def load_strictly(
+    network: nn.Module, weights: dict[str, Tensor], path: Path, *, assign: bool = False
+) -> None:
     """Load ``weights`` into ``network``; every key must match.
 
+    Args:
+        network: the network.
+        weights: its state dict.
+        path: file to name in messages.
+        assign: take the tensors themselves; for a network without memory (``meta`` device).
+
     Raises:
-        CheckpointError: keys are missing or unexpected, or shapes differ; all are named.
+        CheckpointError: keys are missing or unexpected, or shapes differ; they are named.
     """
-    try:
-        network.load_state_dict(weights, strict=True)
-    except RuntimeError as error:
+    misfits = _misfits(network.state_dict(), weights)
+    if misfits:
         raise CheckpointError(
-            f"the weights do not fit the architecture: {error}",
+            f"the weights do not fit the architecture: {'; '.join(misfits)}",
             where=path,
             remedy="check the architecture and its arguments; keys that are meant to be left out "
             "go into ignore_keys",
-        ) from error
+        )
+    network.load_state_dict(weights, strict=True, assign=assign)
+
+
+def _misfits(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> list[str]:
+    """What differs, by kind: "missing a, b"."""
+    reshaped = [
+        f"{key} {tuple(weights[key].shape)} instead of {tuple(tensor.shape)}"
+        for key, tensor in own.items()
+        if key in weights and weights[key].shape != tensor.shape
+    ]
+    kinds = {
+        "missing": [key for key in own if key not in weights],
+        "unexpected": [key for key in weights if key not in own],
+        "of another shape": reshaped,
+    }
+    return [f"{kind} {_some(names)}" for kind, names in kinds.items() if names]
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    shown = ", ".join(names[:_NAMED])
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from rsbench.errors import CheckpointError
 _TABLE = ".attn.relative_position_bias_table"
 _INDEX = ".attn.relative_position_index"
 _MASK = ".attn_mask"
+_DOWNSAMPLE = re.compile(r"^layers\.(\d+)\.downsample\.")
 
 
 def fit_windows(weights: dict[str, Tensor], network: nn.Module, path: Path) -> dict[str, Tensor]:
@@ -34,6 +36,7 @@ def fit_windows(weights: dict[str, Tensor], network: nn.Module, path: Path) -> d
     """
     if not isinstance(network, SwinTransformer):
         return weights
+    weights = _downsampling_first(weights)
     _check_tables(weights, network, path)
     buffers = dict(network.named_buffers())
     blocks = {name for name, module in network.named_modules() if hasattr(module, "attn_mask")}
@@ -44,6 +47,20 @@ def fit_windows(weights: dict[str, Tensor], network: nn.Module, path: Path) -> d
         elif not (key.endswith(_MASK) and key.removesuffix(_MASK) in blocks):
             kept[key] = value
     return kept
+
+
+def _downsampling_first(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The authors' own files halve the image at the end of a stage, timm at the next one's start.
+
+    The first stage has something to halve in the former alone.
+    """
+    if "layers.0.downsample.reduction.weight" not in weights:
+        return weights
+    return {_DOWNSAMPLE.sub(_next_stage, key): value for key, value in weights.items()}
+
+
+def _next_stage(match: re.Match[str]) -> str:
+    return f"layers.{int(match[1]) + 1}.downsample."
 
 
 def _check_tables(weights: dict[str, Tensor], network: nn.Module, path: Path) -> None:

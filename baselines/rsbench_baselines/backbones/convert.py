@@ -1,0 +1,146 @@
+"""Convert published weights to what the backbones load: timm's keys, as safetensors."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from rsbench.errors import CheckpointError
+from rsbench_baselines.backbones.architecture import empty_network, stores_buffers
+from rsbench_baselines.backbones.file_hash import file_hash
+from rsbench_baselines.backbones.mae import what_else
+from rsbench_baselines.backbones.weights import fit_position_table, load_strictly, read_stored
+from rsbench_baselines.backbones.windows import fit_windows
+
+if TYPE_CHECKING:
+    from rsbench_baselines.backbones.checkpoint import CheckpointOptions
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What a conversion did.
+
+    Attributes:
+        sha256: SHA-256 of the file that was written.
+        keys: number of tensors in it.
+        parameters: numbers in it.
+        left_out: number of tensors of the source that are no part of the network.
+    """
+
+    sha256: str
+    keys: int
+    parameters: int
+    left_out: int
+
+    def lines(self) -> list[str]:
+        """What was done, for the reader."""
+        return [
+            f"converted {self.keys} tensors, {self.parameters:,} parameters; every key of the "
+            f"network is there, and {self.left_out} others were left out",
+            f"sha256 {self.sha256}",
+        ]
+
+
+def convert_file(source: Path, out: Path, options: CheckpointOptions) -> Converted:
+    """Write the weights in ``source`` to ``out``: timm's keys, safetensors, dtype as it is.
+
+    The position table keeps its own grid; it is resized when the network is built. The same
+    source gives the same bytes.
+
+    Args:
+        source: safetensors, or a torch file; a dictionary under ``model`` or ``state_dict`` is
+            taken out of what surrounds it.
+        out: safetensors file to write, in one step.
+        options: the network that must take the weights strictly, and ``ignore_keys``.
+
+    Raises:
+        CheckpointError: a key is missing or unexpected, a shape differs, the source cannot be
+            read, or ``out`` cannot be written.
+    """
+    stored = read_stored(source)
+    kept = {k: v for k, v in stored.items() if not k.startswith(options.ignore_keys)}
+    weights = _checked(kept, options, source)
+    sha256 = _save(weights, out)
+    return Converted(
+        sha256=sha256,
+        keys=len(weights),
+        parameters=sum(tensor.numel() for tensor in weights.values()),
+        left_out=len(stored) - len(weights),
+    )
+
+
+def _checked(
+    weights: dict[str, Tensor], options: CheckpointOptions, source: Path
+) -> dict[str, Tensor]:
+    """``weights`` without what a Swin computes itself, once the network has taken them."""
+    network = _skeleton(options, source)
+    fitted = fit_windows(weights, network, source)
+    resize = "bicubic" if options.position_resize == "none" else options.position_resize
+    try:
+        resized = fit_position_table(_as_float(fitted), network, resize, source)
+        load_strictly(network, resized, source, assign=True)
+    except CheckpointError as error:
+        advice = what_else(weights)
+        if not advice:
+            raise
+        raise CheckpointError(error.what, where=source, remedy=advice) from error
+    return fitted
+
+
+def _skeleton(options: CheckpointOptions, source: Path) -> nn.Module:
+    """The network without memory for its weights, where it can be checked without."""
+    device = "cpu" if stores_buffers(options.architecture) else "meta"
+    with torch.device(device):
+        return empty_network(
+            options.architecture,
+            options.network_arguments,
+            image_size=options.image_size,
+            norm_eps=options.norm_eps,
+            path=source,
+        )
+
+
+def _as_float(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The position table in single precision: a processor may not resize half precision."""
+    table = weights.get("pos_embed")
+    return weights if table is None else {**weights, "pos_embed": table.float()}
+
+
+def _save(weights: dict[str, Tensor], out: Path) -> str:
+    """Write ``weights`` in one step; return the SHA-256 of the file.
+
+    Raises:
+        CheckpointError: the folder cannot be written.
+    """
+    part = out.with_name(f".{out.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()
+        mode = part.stat().st_mode  # what the user's umask makes of a new file
+        save_file({name: _own(weights[name]) for name in sorted(weights)}, part)
+        part.chmod(mode)  # safetensors lets only its owner read a file
+        digest = file_hash(part)
+        part.replace(out)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(
+            f"the weights cannot be written: {error}",
+            where=out,
+            remedy="free some disk space, or name another place (RSBENCH_DATA, --out)",
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+    return digest
+
+
+def _own(tensor: Tensor) -> Tensor:
+    """``tensor`` in memory of its own, copied only where it shares it."""
+    whole = tensor.numel() * tensor.element_size() == tensor.untyped_storage().nbytes()
+    return tensor.contiguous() if whole else tensor.clone(memory_format=torch.contiguous_format)

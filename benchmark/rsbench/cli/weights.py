@@ -1,0 +1,208 @@
+"""``rsbench weights``: fetch, verify and convert the weights of backbones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rsbench.cli.options import DataOption
+
+if TYPE_CHECKING:
+    from rsbench.folders import Folders
+    from rsbench.pretrained import PretrainedBackbone
+
+app = typer.Typer(help="Fetch, verify and convert weights.", no_args_is_help=True)
+
+NameArgument = Annotated[
+    str, typer.Argument(help="A backbone of 'rsbench weights ls'.", show_default=False)
+]
+
+
+@app.command("ls")
+def ls(data_dir: DataOption = None) -> None:
+    """List the backbones with published weights, and whether they are here."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    folders = _folders(data_dir)
+    columns = ("name", "parameters", "download", "licence", "here", "source")
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for name, kind in _pretrained().items():
+        facts = kind.weights_facts()
+        table.add_row(
+            name,
+            f"{facts.parameters / 1e6:.1f} M",
+            facts.download_size,
+            facts.licence or "not stated",
+            "yes" if kind.weights_file(folders).is_file() else "no",
+            Text(facts.source or "a file of your own", overflow="fold"),
+        )
+    Console(highlight=False).print(table)
+
+
+@app.command()
+def fetch(
+    name: NameArgument,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="Take this file in place of a download."),
+    ] = None,
+    data_dir: DataOption = None,
+) -> None:
+    """Download the weights of a backbone, convert them, and keep them in the data folder."""
+    from rsbench.cli.progress import progress_bar
+
+    kind = _named(name)
+    file = None if source is None else source.expanduser().absolute()
+    with progress_bar(f"Fetching {name}", in_bytes=True) as progress:
+        lines = kind.fetch_weights(_folders(data_dir), source=file, progress=progress)
+    _print(lines)
+
+
+@app.command()
+def verify(name: NameArgument, data_dir: DataOption = None) -> None:
+    """Read the weights of a backbone whole, and build its network strictly."""
+    _print(_named(name).verify_weights(_folders(data_dir)))
+
+
+@app.command()
+def convert(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Weights to convert.", show_default=False)
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="Safetensors file to write.", show_default=False)
+    ],
+    name: Annotated[
+        str | None, typer.Option("--as", metavar="NAME", help="They are this backbone's.")
+    ] = None,
+    architecture: Annotated[
+        str | None, typer.Option(help="They are this timm model's (in place of --as).")
+    ] = None,
+    image_size: Annotated[
+        int, typer.Option(min=1, help="With --architecture: side of the input, pixels.")
+    ] = 224,
+    argument: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="With --architecture: an argument of it, such as patch_size=8. Repeatable.",
+        ),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PREFIX",
+            help="With --architecture: leave out the keys that start so, such as head. or "
+            "decoder_. Repeatable.",
+        ),
+    ] = None,
+) -> None:
+    """Convert weights to safetensors with timm's keys; every key must fit the network."""
+    from rsbench.errors import SettingsError
+
+    if (name is None) == (architecture is None):
+        raise SettingsError(
+            "what the weights are for must be said once",
+            remedy="add --as NAME ('rsbench weights ls' lists them) or --architecture MODEL",
+        )
+    source, written = file.expanduser().absolute(), out.expanduser().absolute()
+    if name is not None:
+        if argument or ignore:
+            raise SettingsError(
+                f"{name} knows its own arguments and keys",
+                remedy="leave --argument and --ignore out, or use --architecture",
+            )
+        _print(_named(name).convert_weights(source, written))
+        return
+    options = {
+        "architecture": architecture,
+        "arguments": dict(_argument(text) for text in argument or ()),
+        "image_size": image_size,
+        "ignore_keys": list(ignore or ()),
+        "weights": str(source),
+    }
+    _print(_convert_any(options, source, written))
+
+
+def _argument(text: str) -> tuple[str, Any]:
+    """``KEY=VALUE`` with the value as YAML reads it.
+
+    Raises:
+        SettingsError: it is not of that form.
+    """
+    import yaml
+
+    from rsbench.errors import SettingsError
+
+    key, equals, value = text.partition("=")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        equals = ""
+    if not key or not equals:
+        raise SettingsError(f"--argument {text}: not KEY=VALUE", remedy="e.g. patch_size=8")
+    return key, parsed
+
+
+def _convert_any(options: dict[str, Any], source: Path, out: Path) -> list[str]:
+    """Convert with the backbone ``checkpoint``, whose options say what network it is."""
+    from pydantic import ValidationError
+
+    from rsbench import registry
+    from rsbench.errors import SettingsError
+
+    kind: Any = registry.backbone_class("checkpoint")
+    try:
+        chosen = kind.Options.model_validate(options)
+    except ValidationError as error:
+        raise SettingsError(f"the network cannot be described so: {error}") from error
+    lines: list[str] = kind.convert(source, out, chosen)
+    return lines
+
+
+def _pretrained() -> dict[str, type[PretrainedBackbone]]:
+    """The registered backbones with published weights, by name; a broken plugin is told of."""
+    from rsbench import registry
+    from rsbench.errors import RsbenchError
+    from rsbench.pretrained import PretrainedBackbone
+
+    found = {}
+    for name in registry.names("rsbench.backbones"):
+        try:
+            kind = registry.backbone_class(name)
+        except RsbenchError as error:
+            typer.echo(f"Left out: {error}", err=True)
+            continue
+        if issubclass(kind, PretrainedBackbone):
+            found[name] = kind
+    return found
+
+
+def _named(name: str) -> type[PretrainedBackbone]:
+    """The backbone called ``name``.
+
+    Raises:
+        UnknownNameError: there is none, or it has no weights to fetch.
+    """
+    from rsbench.registry import unknown_name
+
+    known = _pretrained()
+    if name not in known:
+        raise unknown_name("backbone with weights to fetch", name, list(known))
+    return known[name]
+
+
+def _folders(data_dir: Path | None) -> Folders:
+    from rsbench.folders import Folders
+
+    return Folders() if data_dir is None else Folders(data=data_dir.expanduser().absolute())
+
+
+def _print(lines: Sequence[str]) -> None:
+    for line in lines:
+        typer.echo(line)
