@@ -122,8 +122,10 @@ def raster_values(
     indexes = list(range(1, len(bands) + 1))
     values = raster.read(indexes, window=window)
     flags = raster.mask_flag_enums[: len(bands)]
-    if all(MaskFlags.all_valid in each for each in flags) or (
-        not has_alpha and any(MaskFlags.alpha in each for each in flags)
-    ):  # a fourth 8-bit band is labelled alpha by GDAL, whatever it is
-        return values, np.ones(values.shape, dtype=np.bool_)
-    return values, raster.read_masks(indexes, window=window) > 0
+    valid = np.ones(values.shape, dtype=np.bool_)
+    if not all(MaskFlags.all_valid in each or MaskFlags.alpha in each for each in flags):
+        valid = raster.read_masks(indexes, window=window) > 0
+    if has_alpha:  # read by ourselves: GDAL minds 8-bit and unsigned 16-bit alpha only, and
+        # calls a fourth 8-bit band alpha whatever it is
+        valid &= raster.read(raster.count, window=window) > 0
+    return values, valid

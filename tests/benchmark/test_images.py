@@ -8,7 +8,7 @@ from PIL import Image
 from rasterio.errors import NotGeoreferencedWarning
 
 from rsbench.errors import ImageError
-from rsbench.images import IMAGE_SUFFIXES, read_rgb
+from rsbench.images import IMAGE_SUFFIXES, read_plain, read_rgb
 
 
 def write_raster(path: Path, pixels: np.ndarray, **options: object) -> Path:
@@ -40,6 +40,35 @@ def test_grey_is_replicated_and_alpha_dropped(tmp_path: Path) -> None:
     assert np.array_equal(read_rgb(tmp_path / "grey.png"), np.stack([grey] * 3, axis=2))
     Image.new("RGBA", (2, 2), (1, 2, 3, 4)).save(tmp_path / "alpha.png")
     assert read_rgb(tmp_path / "alpha.png")[0, 0].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix", "bands"),
+    [("1", ".png", 1), ("L", ".png", 1), ("LA", ".png", 2), ("RGB", ".jpg", 3), ("P", ".png", 3),
+     ("RGBA", ".png", 4), ("CMYK", ".jpg", 3)],
+)  # fmt: skip
+def test_a_plain_picture_keeps_its_bands(
+    tmp_path: Path, mode: str, suffix: str, bands: int
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    Image.new("RGBA", (3, 2), (0, 0, 0, 255)).convert(mode).save(path)
+    pixels = read_plain(path)
+    assert pixels is not None
+    assert pixels.shape == (2, 3, bands)
+    assert pixels.dtype == np.uint8
+
+
+def test_a_deep_picture_is_not_plain(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((4, 4), np.uint16)).save(tmp_path / "grey.png")
+    assert read_plain(tmp_path / "grey.png") is None
+
+
+def test_the_remedy_names_the_options(tmp_path: Path) -> None:
+    path = write_raster(tmp_path / "a.tif", np.zeros((3, 4, 4), np.uint16))
+    with pytest.raises(ImageError) as error:
+        read_rgb(path)
+    for option in ("'pixels'", "'bands'", "'full_scale'", "'stretch'"):
+        assert option in error.value.remedy
 
 
 def test_the_array_is_writable(tmp_path: Path) -> None:

@@ -158,6 +158,32 @@ def test_an_empty_image(open_folders: OpenFolders, tmp_path: Path) -> None:
     assert error.value.where == str(tmp_path / "test" / "2" / "0.png")
 
 
+def test_a_dead_link_is_a_missing_image(open_folders: OpenFolders, tmp_path: Path) -> None:
+    (tmp_path / "train" / "2" / "link.png").symlink_to(tmp_path / "gone.png")
+    with pytest.raises(ImageError, match="does not exist"):
+        open_folders(test="test")
+    assert "train/2/link.png" in open_folders(test="test", on_bad_image="skip").train.ids
+
+
+def test_empty_images_are_kept_to_be_skipped(open_folders: OpenFolders, tmp_path: Path) -> None:
+    (tmp_path / "train" / "2" / "0.png").write_bytes(b"")
+    target = open_folders(test="test", on_bad_image="skip")
+    index = target.train.ids.index("train/2/0.png")
+    (error,) = target.read_many("train", [index])
+    assert isinstance(error, ImageError)
+    with pytest.raises(ImageError, match="the image file is empty"):
+        open_folders(test="test")
+
+
+def test_pixels_are_read_as_stated(open_folders: OpenFolders) -> None:
+    plain = open_folders(test_fraction=0.4)
+    swapped = {"bands": ["red", "green", "blue"], "use": ["blue", "red"]}
+    target = open_folders(test_fraction=0.4, pixels=swapped)
+    assert target.imagery.bands == ("blue", "red")
+    assert np.array_equal(target.read("test", 0), plain.read("test", 0)[..., [2, 0]])
+    assert target.content_hash != plain.content_hash
+
+
 def test_content_hash_follows_names_not_places(open_folders: OpenFolders, tmp_path: Path) -> None:
     before = open_folders(test="test").content_hash
     (tmp_path / "train").rename(tmp_path / "moved")

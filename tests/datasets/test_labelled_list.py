@@ -2,14 +2,19 @@ import os
 import pickle
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
+import rasterio
 from PIL import Image
 from pydantic import ValidationError
+from rasterio.errors import NotGeoreferencedWarning
 
-from rsbench.errors import ImageError, NotPreparedError, TargetError
+from rsbench.errors import BandError, ImageError, NotPreparedError, TargetError
 from rsbench.folders import Folders
+from rsbench.imagery import Imagery
+from rsbench_datasets import digests
 from rsbench_datasets.labelled_list import LabelledList
 
 HEADER = "split,path,label,class"
@@ -24,6 +29,17 @@ ROWS = [
 ]
 
 OpenList = Callable[..., LabelledList]
+
+
+def write_raster(path: Path, values: np.ndarray) -> None:
+    bands, height, width = values.shape
+    with (
+        pytest.warns(NotGeoreferencedWarning),
+        rasterio.open(
+            path, "w", driver="GTiff", count=bands, height=height, width=width, dtype=values.dtype
+        ) as raster,
+    ):
+        raster.write(values)
 
 
 @pytest.fixture
@@ -98,6 +114,8 @@ def test_disclaimer(open_list: OpenList) -> None:
         (2, "training,a/1.png,0,ant", "unknown split 'training'"),
         (3, "train,a/2.png,x,ant", "'x' is no whole number"),
         (3, "train,a/2.png,-1,ant", "'-1' is no whole number"),
+        (3, "train,a/2.png,99999999999999999999,ant", "no whole number of nine digits at most"),
+        (3, "train,a/2.png,999999999,ant", "label 999999999 here and 0 in line 2"),
         (3, "train,,0,ant", "no value for: path"),
         (3, "train,a/2.png", "no value for: label, class"),
         (3, "train,a/2.png,0,bug", "label 0 is 'bug' here and 'ant' in line 2"),
@@ -105,6 +123,7 @@ def test_disclaimer(open_list: OpenList) -> None:
         (5, "train,a/2.png,2,cow", "'a/2.png' is listed already in line 3"),
         (7, "test,a/1.png,0,ant", r"'a/1.png' is listed already in line 2 \(as train\)"),
         (7, "test,a/3.png,5,dog", "labels run to 5, but these are missing: 3, 4"),
+        (7, "test,a/3.png,999999999,dog", r"9, 10, 11, 12, \.\.\. \(999999996 in all\)"),
     ],
 )
 def test_a_wrong_row_is_named(open_list: OpenList, line: int, row: str, message: str) -> None:
@@ -179,6 +198,144 @@ def test_an_empty_image_is_named_with_its_line(open_list: OpenList, tmp_path: Pa
     (tmp_path / "images" / "b" / "1.png").write_bytes(b"")
     with pytest.raises(ImageError, match=r"file is empty \(listed in list.csv:4\)"):
         open_list()
+
+
+def spoil(tmp_path: Path, missing: Sequence[str] = (), empty: Sequence[str] = ()) -> None:
+    for name in missing:
+        (tmp_path / "images" / name).unlink()
+    for name in empty:
+        (tmp_path / "images" / name).write_bytes(b"")
+
+
+def test_all_absent_images_are_reported_together(open_list: OpenList, tmp_path: Path) -> None:
+    spoil(tmp_path, missing=["a/1.png", "c/2.png"], empty=["a/2.png"])
+    with pytest.raises(ImageError) as error:
+        open_list()
+    assert error.value.what.startswith("of 6 image files 2 do not exist and 1 are empty:")
+    for name, line in (("a/1.png", 2), ("a/2.png", 3), ("c/2.png", 8)):
+        assert f"{tmp_path / 'images' / name} (list.csv:{line})" in error.value.what
+    assert error.value.where == str(tmp_path / "list.csv")
+    assert "on_bad_image: skip" in error.value.remedy
+
+
+def test_five_absent_images_are_named(open_list: OpenList, tmp_path: Path) -> None:
+    spoil(tmp_path, missing=[row.split(",")[1] for row in ROWS])
+    with pytest.raises(ImageError) as error:
+        open_list()
+    assert error.value.what.startswith("of 6 image files 6 do not exist:")
+    assert error.value.what.count("list.csv:") == 5
+    assert error.value.what.endswith("...")
+
+
+class TestSkip:
+    def test_keeps_absent_images_in_the_index(self, open_list: OpenList, tmp_path: Path) -> None:
+        whole = open_list()
+        spoil(tmp_path, missing=["a/1.png"], empty=["c/2.png"])
+        target = open_list(on_bad_image="skip")
+        assert target.on_bad_image == "skip"
+        assert target.train.ids == whole.train.ids
+        assert target.content_hash != whole.content_hash
+        first, *others = target.read_many("train", range(4))
+        assert isinstance(first, ImageError)
+        assert first.where == str(tmp_path / "images" / "a" / "1.png")
+        assert [image.shape for image in others] == [(6, 9, 3), (6, 10, 3), (6, 11, 3)]
+        with pytest.raises(ImageError, match="is empty"):
+            target.read("test", 1)
+
+    def test_alone_changes_nothing(self, open_list: OpenList) -> None:
+        assert open_list(on_bad_image="skip").content_hash == open_list().content_hash
+
+    def test_missing_and_empty_are_told_apart(self, open_list: OpenList, tmp_path: Path) -> None:
+        spoil(tmp_path, empty=["a/1.png"])
+        empty = open_list(on_bad_image="skip").content_hash
+        spoil(tmp_path, missing=["a/1.png"])
+        assert open_list(on_bad_image="skip").content_hash != empty
+
+    def test_needs_an_image_of_every_class(self, open_list: OpenList, tmp_path: Path) -> None:
+        spoil(tmp_path, missing=["b/1.png"], empty=["c/1.png"])
+        with pytest.raises(TargetError, match="classes is missing or empty: bee, cow"):
+            open_list(on_bad_image="skip")
+
+    def test_absent_images_are_no_leak(self, open_list: OpenList, tmp_path: Path) -> None:
+        remarks = open_list().remarks
+        spoil(tmp_path, missing=["a/1.png", "a/3.png"])
+        assert open_list(on_bad_image="skip").remarks == remarks
+        spoil(tmp_path, empty=["a/1.png", "a/3.png"])
+        assert open_list(on_bad_image="skip").remarks == remarks
+
+
+class TestPixels:
+    SETTINGS: ClassVar = {"bands": ["blue", "green", "red", "nir"], "full_scale": 10000}
+
+    @pytest.fixture(autouse=True)
+    def rasters(self, open_list: OpenList, tmp_path: Path) -> None:
+        random = np.random.default_rng(0)
+        for row in ROWS:
+            path = tmp_path / "images" / row.split(",")[1]
+            write_raster(path.with_suffix(".tif"), random.integers(1, 9000, (4, 6, 8), np.uint16))
+
+    def open(self, open_list: OpenList, **pixels: object) -> LabelledList:
+        rows = [row.replace(".png", ".tif") for row in ROWS]
+        return open_list(rows, pixels=self.SETTINGS | pixels)
+
+    def test_are_read_as_stated(self, open_list: OpenList) -> None:
+        target = self.open(open_list, use=["red", "nir"])
+        assert target.imagery == Imagery(("red", "nir"), "display", "uint16", 10000.0)
+        image = target.read("test", 1)
+        assert (image.dtype, image.shape) == (np.uint16, (6, 8, 2))
+        assert np.array_equal(pickle.loads(pickle.dumps(target)).read("test", 1), image)
+
+    def test_are_part_of_the_content_hash(self, open_list: OpenList) -> None:
+        settings: list[dict[str, object]] = [
+            {}, {"use": ["red"]}, {"full_scale": 9000}, {"full_scale": None, "stretch": [0, 3000]},
+            {"full_scale": None, "stretch": [0, 4000]},
+        ]  # fmt: skip
+        hashes = [self.open(open_list, **each).content_hash for each in settings]
+        assert len(set(hashes)) == len(settings)
+        assert self.open(open_list).content_hash == hashes[0]
+
+    def test_that_are_another_kind_stop_a_run(self, open_list: OpenList) -> None:
+        target = self.open(open_list, bands=["vv", "vh"])
+        with pytest.raises(BandError, match="has 4 bands, and 'bands' names 2"):
+            list(target.read_many("train", [0]))
+
+    def test_without_a_word_are_refused(self, open_list: OpenList) -> None:
+        target = open_list([row.replace(".png", ".tif") for row in ROWS])
+        with pytest.raises(ImageError, match="has 4 bands") as error:
+            target.read("train", 0)
+        assert "option 'pixels'" in error.value.remedy
+
+
+def test_stated_defaults_hash_as_before(open_list: OpenList) -> None:
+    assert open_list(pixels={}).content_hash == open_list().content_hash
+
+
+def test_altered_files_are_found(open_list: OpenList, tmp_path: Path) -> None:
+    target = open_list()
+    assert target.altered_files() == ()
+    path = tmp_path / "images" / "c" / "2.png"
+    stat = path.stat()
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert open_list().content_hash == target.content_hash
+    seen: list[tuple[int, int]] = []
+    assert target.altered_files(lambda *each: seen.append(each)) == (str(path),)
+    assert seen == [(6, 6)]
+    assert open_list().content_hash != target.content_hash
+
+
+def test_a_file_that_may_not_be_read_is_named(
+    open_list: OpenList, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(name: str) -> str:
+        raise PermissionError(13, "Permission denied", name)
+
+    monkeypatch.setattr(digests, "hash_file", refuse)
+    with pytest.raises(ImageError, match="cannot be read: Permission denied") as error:
+        open_list(on_bad_image="skip")
+    assert error.value.where == str(tmp_path / "images" / "a" / "1.png")
 
 
 def test_a_truncated_image_is_found_on_reading(open_list: OpenList, tmp_path: Path) -> None:
