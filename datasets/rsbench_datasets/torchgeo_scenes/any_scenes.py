@@ -1,0 +1,236 @@
+"""Any other classification set of torchgeo, named in the matrix."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from rsbench.errors import DownloadError, NotPreparedError, TargetError
+from rsbench.fetch import offline
+from rsbench.settings import Settings
+from rsbench.target import Split, SplitName, Target
+from rsbench_datasets.content import content_hash, leak_remarks
+from rsbench_datasets.file_target import FileTarget, groups_by_rule
+from rsbench_datasets.pixels import convert, imagery
+from rsbench_datasets.torchgeo_scenes.index import SceneIndex, scene_index
+from rsbench_datasets.torchgeo_scenes.listing import Request, make_dataset, read_item
+from rsbench_datasets.torchgeo_scenes.options import AnySceneOptions
+from rsbench_datasets.torchgeo_scenes.samples import Part, file_index, parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from rsbench.folders import Folders
+    from rsbench.target import Progress
+    from rsbench_datasets.content import Row
+
+
+class AnyScenes(FileTarget):
+    """The kind ``torchgeo_scenes``: a torchgeo data set by the name of its class.
+
+    Where the class tells its image files, they are read at their own depth, as those of a
+    declared set are. Otherwise images come through the class itself, and the first opening reads
+    all of them, for their labels and their digests.
+    """
+
+    Options: ClassVar[type[Settings]] = AnySceneOptions
+    description: ClassVar[str] = "any other torchgeo classification set, by its class name"
+
+    @classmethod
+    def root(cls, options: AnySceneOptions, folders: Folders) -> Path:
+        """The folder that torchgeo is given."""
+        if options.root is not None:
+            return folders.resolve(options.root)
+        return folders.data / "torchgeo" / options.dataset
+
+    @classmethod
+    def open(cls, name: str, options: Any, folders: Folders) -> Target:
+        """Open the set; see :meth:`rsbench.target.Target.open`.
+
+        Returns:
+            A target that reads files, or one that reads through torchgeo.
+
+        Raises:
+            NotPreparedError: torchgeo does not find the files.
+            TargetError: torchgeo has no such data set, or it is no classification set.
+        """
+        request, splits = _request(options, cls.root(options, folders)), _splits(options)
+        if not request.root.is_dir():
+            raise _not_prepared(request, splits)
+        try:
+            listed = scene_index(request, splits, folders)
+        except NotPreparedError as error:
+            raise _not_prepared(request, splits) from error
+        train, test = parts(listed, splits, options)
+        if any(listing.files is None for listing in listed.splits.values()):
+            return ItemTarget(name, request, listed, (train, test), options)
+        index = file_index(listed, train, test, request.root)
+        return cls(
+            name,
+            index,
+            groups_by_rule(options.groups, index),
+            folders,
+            options.disclaimer,
+            pixels=options.pixels,
+            on_bad_image=options.on_bad_image,
+        )
+
+    @classmethod
+    def prepare(
+        cls,
+        options: Any,
+        folders: Folders,
+        *,
+        source: Path | None = None,
+        split: str | None = None,
+        progress: Progress | None = None,
+    ) -> Path:
+        """Let torchgeo download the set and check it; see :meth:`rsbench.target.Target.prepare`.
+
+        torchgeo does not say beforehand how large a set is, and starts anew when it was
+        interrupted.
+
+        Raises:
+            DownloadError: the network is off.
+            TargetError: ``source`` or ``split`` is given, or torchgeo cannot download the set.
+        """
+        del progress
+        if source is not None or split is not None:
+            raise TargetError(
+                "torchgeo prepares this set as a whole",
+                remedy="set the option 'root' to the folder with your files",
+            )
+        request = _request(options, cls.root(options, folders))
+        if offline():
+            raise DownloadError("the network is off", remedy="unset RSBENCH_OFFLINE")
+        request.root.mkdir(parents=True, exist_ok=True)
+        for each in _splits(options):
+            make_dataset(request, each, download=True)
+        cls.open(options.dataset, options, folders)
+        return request.root
+
+
+class ItemTarget(Target):
+    """A set whose images only its torchgeo class can read, such as those inside HDF5 files.
+
+    Sample ids are ``<split>/<number>``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        request: Request,
+        listed: SceneIndex,
+        parts: tuple[Part, Part],
+        options: AnySceneOptions,
+    ) -> None:
+        """Keep the listing.
+
+        Raises:
+            TargetError: the listing is inconsistent.
+        """
+        self._request, self._options = request, options
+        self._datasets: dict[str, Any] = {}
+        self._parts: dict[SplitName, Part] = {"train": parts[0], "test": parts[1]}
+        rows = [list(_rows(split, part, listed)) for split, part in self._parts.items()]
+        train, test = (_split(each) for each in rows)
+        counts = train.counts(len(listed.class_names)).tolist()
+        groups = options.groups.apply(listed.class_names, counts)
+        pixels = options.pixels
+        super().__init__(
+            name,
+            class_names=listed.class_names,
+            groups=groups,
+            train=train,
+            test=test,
+            content_hash=content_hash(
+                listed.class_names, groups, [*rows[0], *rows[1]], pixels.identity()
+            ),
+            disclaimer=options.disclaimer,
+            remarks=leak_remarks(name, *([row[3] for row in each] for each in rows)),
+            location=request.root,
+            imagery=imagery(pixels),
+            on_bad_image=options.on_bad_image,
+        )
+
+    @classmethod
+    def open(cls, name: str, options: Any, folders: Folders) -> Target:
+        """As :meth:`AnyScenes.open`, which decides how a set is read."""
+        return AnyScenes.open(name, options, folders)
+
+    def read(self, split: SplitName, index: int) -> NDArray[Any]:
+        """Read one sample through torchgeo; see :meth:`rsbench.target.Target.read`.
+
+        Raises:
+            ImageError: torchgeo cannot read it.
+            BandError: the values are not what the option ``pixels`` says.
+        """
+        part, pixels = self._parts[split], self._options.pixels
+        if part.split not in self._datasets:
+            self._datasets[part.split] = make_dataset(self._request, part.split)
+        position = int(part.indices[index])
+        values, _ = read_item(self._request, self._datasets[part.split], position)
+        if pixels.full_scale is None and pixels.stretch is None:
+            values = _eight_bit(values)
+        return convert(values, None, pixels, where=f"{self._request.dataset} {position}")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the data sets of torchgeo, which another process opens for itself."""
+        return {**self.__dict__, "_datasets": {}}
+
+
+def _request(options: AnySceneOptions, root: Path) -> Request:
+    return Request(options.dataset, root, options.arguments)
+
+
+def _splits(options: AnySceneOptions) -> tuple[str, ...]:
+    """Train and test split as torchgeo calls them, or the single one to divide."""
+    train = options.train_split or ""
+    return (train,) if options.test_split is None else (train, options.test_split)
+
+
+def _not_prepared(request: Request, splits: Sequence[str]) -> NotPreparedError:
+    """The error for a set that is not there, with the lines of Python that fetch it."""
+    arguments = ", ".join(f"{name}={value!r}" for name, value in request.arguments.items())
+    calls = "; ".join(
+        f"{request.dataset}(root={os.fspath(request.root)!r}, "
+        + (f"split={split!r}, " if split else "")
+        + (f"{arguments}, " if arguments else "")
+        + "download=True, checksum=True)"
+        for split in splits
+    )
+    code = f"from torchgeo.datasets import {request.dataset}; {calls}"
+    return NotPreparedError(
+        f"the files of torchgeo's {request.dataset} are not there",
+        where=request.root,
+        remedy="let torchgeo download them, or set the option 'root' to the folder that has them",
+        command=f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}",
+    )
+
+
+def _rows(split: SplitName, part: Part, listed: SceneIndex) -> Iterator[Row]:
+    listing = listed.splits[part.split]
+    digests = listing.digests or listing.files or ()
+    for index in part.indices.tolist():
+        name = f"{part.split or 'item'}/{index}"
+        yield split, name, listing.labels[index], digests[index]
+
+
+def _split(rows: Sequence[Row]) -> Split:
+    labels = np.array([label for _, _, label, _ in rows], dtype=np.int64)
+    return Split(tuple(name for _, name, _, _ in rows), labels)
+
+
+def _eight_bit(values: NDArray[Any]) -> NDArray[Any]:
+    """Whole numbers from 0 to 255, which torchgeo turns into real ones, as they were."""
+    if values.size == 0 or not (values.min() >= 0 and values.max() <= np.iinfo(np.uint8).max):
+        return values
+    eight_bit = values.astype(np.uint8)
+    return eight_bit if np.array_equal(eight_bit, values) else values
