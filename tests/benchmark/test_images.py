@@ -51,7 +51,7 @@ def test_a_plain_picture_keeps_its_bands(
     tmp_path: Path, mode: str, suffix: str, bands: int
 ) -> None:
     path = tmp_path / f"a{suffix}"
-    Image.new("RGBA", (3, 2), (0, 0, 0, 255)).convert(mode).save(path)
+    Image.new("RGB", (3, 2)).convert(mode).save(path)
     pixels = read_plain(path)
     assert pixels is not None
     assert pixels.shape == (2, 3, bands)
