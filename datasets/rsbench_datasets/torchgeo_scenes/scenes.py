@@ -48,7 +48,7 @@ class SceneTarget(FileTarget):
         """Take over from the declaration what ``rsbench data ls`` shows."""
         super().__init_subclass__(**more)
         cls.scene, cls.kind = scene, kind or scene.name
-        cls.description = scene.title
+        cls.description = vars(cls).get("description", scene.title)
         cls.licence, cls.homepage = scene.licence, scene.homepage
         cls.download_size = scene.download_size
 
@@ -168,6 +168,7 @@ class EuroSatBands(SceneTarget, scene=catalogue.EUROSAT, kind="eurosat_ms"):
     """EuroSAT with its 13 Sentinel-2 bands as reflectance at the top of the atmosphere."""
 
     Options: ClassVar[type[Settings]] = EuroSatBandsOptions
+    description: ClassVar[str] = "EuroSAT with its 13 Sentinel-2 bands, 10 classes, 64 px"
 
     @classmethod
     def pixels(cls, options: Any) -> PixelOptions:
