@@ -15,7 +15,20 @@ from typing import Annotated, TextIO
 import typer
 
 from rsbench import __version__
-from rsbench.cli import cost, data, doctor, export, gammas, listing, predict, report, run
+from rsbench.cli import (
+    cost,
+    data,
+    data_checks,
+    doctor,
+    export,
+    gammas,
+    listing,
+    plugin,
+    predict,
+    report,
+    run,
+    weights,
+)
 from rsbench.errors import RsbenchError
 from rsbench.matrix import MatrixWarning
 
@@ -58,7 +71,10 @@ report.register(app)
 predict.register(app)
 export.register(app)
 gammas.register(app)
+data_checks.register(data.app)
 app.add_typer(data.app, name="data")
+app.add_typer(weights.app, name="weights")
+app.add_typer(plugin.app, name="plugin")
 listing.register(app)
 doctor.register(app)
 
@@ -101,6 +117,8 @@ def _print_error(error: RsbenchError) -> None:
         console.print(Text("Where: ", style="bold") + Text(error.where))
     if error.remedy:
         console.print(Text("What to do: ", style="bold") + Text(error.remedy))
+    if error.command:
+        console.print(Text("Run: ", style="bold") + Text(error.command))
 
 
 def _show_warning(
