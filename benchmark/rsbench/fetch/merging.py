@@ -69,7 +69,9 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _check(files: list[Path], folders: list[Path], final: Path) -> None:
-    in_the_way = [file for file in files if (final / file).is_dir()]
+    in_the_way = [
+        file for file in files if (final / file).is_dir() and not (final / file).is_symlink()
+    ]
     in_the_way += [folder for folder in folders if (final / folder).is_file()]
     if in_the_way:
         raise DownloadError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import io
 import lzma
@@ -35,11 +36,11 @@ class Parts(io.RawIOBase):
             OSError: a file is missing.
         """
         super().__init__()
+        self._open: tuple[int, IO[bytes]] | None = None  # first: close() needs it in any case
         self._paths = tuple(paths)
         self._starts = (0, *accumulate(path.stat().st_size for path in self._paths))
         self._position = 0
         self._furthest = 0
-        self._open: tuple[int, IO[bytes]] | None = None
         self.progress: Progress | None = None
 
     @property
@@ -63,7 +64,9 @@ class Parts(io.RawIOBase):
         """Move; ``whence`` as for files."""
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.length}[whence]
         if base + offset < 0:
-            raise ValueError("seek before the start")
+            raise OSError(
+                errno.EINVAL, "seek before the start"
+            )  # as files do; zipfile relies on it
         self._position = base + offset
         return self._position
 
@@ -124,7 +127,11 @@ def decompressed(stream: io.BufferedReader, where: Path) -> tuple[Literal["zip",
             content = cast("IO[bytes]", opener(stream))
             head = _head(content)
     if not _is_tar(head):
-        packed = "what is compressed in it is no tar archive" if content is not stream else ""
+        packed = (
+            "what is compressed in it is no tar archive, or damaged"
+            if content is not stream
+            else ""
+        )
         raise DownloadError(
             f"it cannot be unpacked: {packed or _what_else(head)}", where=where, remedy=_REMEDY
         )

@@ -53,6 +53,8 @@ def unpack(archive: Path | Sequence[Path], folder: Path, progress: Progress | No
             something unsafe; or the disk is too small for it.
     """
     paths = (archive,) if isinstance(archive, Path) else tuple(archive)
+    if not paths:
+        raise DownloadError("no archive was given", where=folder)
     where = paths[0]
     try:
         with closing(Parts(paths)) as parts:
@@ -93,7 +95,10 @@ def _unpack_parts(parts: Parts, folder: Path, where: Path, progress: Progress | 
     kind, content = decompressed(io.BufferedReader(parts, _BUFFER), where)
     if kind == "tar":
         parts.progress = progress
-        return _write_all(tar_members(content), folder, where)
+        _write_all(tar_members(content), folder, where)
+        if progress is not None:
+            progress(parts.length, parts.length)  # a small one was read before it was known
+        return
     with zipfile.ZipFile(content) as archive:
         total = sum(entry.file_size for entry in archive.infolist())
         check_space(folder, total, f"unpacking {where.name}")
