@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+import numpy as np
+
 from rsbench.errors import TargetError
 from rsbench.groups import GroupRule
-from rsbench.settings import Settings
 from rsbench.target import KnownCounts, SplitName
-from rsbench_datasets.file_target import FileIndex, FileSample, FileTarget, groups_by_rule
+from rsbench_datasets.file_target import (
+    FileIndex,
+    FileOptions,
+    FileSamples,
+    FileTarget,
+    groups_by_rule,
+)
 from rsbench_datasets.inat2018_files import (
     IndexKind,
     download,
@@ -58,7 +65,7 @@ _SPECIES = 8_142
 _TRAIN, _TEST = 437_513, 24_426  # the test split is the official val: three images a species
 
 
-class TaxonomyOptions(Settings):
+class TaxonomyOptions(FileOptions):
     """What counts as a class, whether in iNaturalist or in the demo world."""
 
     level: Level = "species"
@@ -132,7 +139,14 @@ class INat2018(FileTarget):
             _remarks(name, categories, options.level),
         )
         groups = groups_by_rule(options.groups, index)
-        return cls(name, index, groups, folders, cls.disclaimer_text)
+        return cls(
+            name,
+            index,
+            groups,
+            folders,
+            cls.disclaimer_text,
+            on_bad_image=options.on_bad_image,
+        )
 
     @classmethod
     def prepare(
@@ -203,15 +217,10 @@ class INat2018(FileTarget):
 _SPLITS: tuple[SplitName, ...] = ("train", "test")
 
 
-def _samples(root: Path, records: Records, labels: list[int]) -> tuple[FileSample, ...]:
-    if not records.files:
-        return ()
-    folder = image_folder(root, records.files[0])
-    listed = records.file.name
-    return tuple(
-        FileSample(file, folder / file, label, listed)
-        for file, label in zip(records.files, labels, strict=True)
-    )
+def _samples(root: Path, records: Records, labels: list[int]) -> FileSamples:
+    folder = image_folder(root, records.files[0]) if records.files else root
+    listed = [records.file.name] * len(records)
+    return FileSamples(records.files, np.array(labels, dtype=np.int64), folder, listed=listed)
 
 
 def _remarks(name: str, categories: tuple[Category, ...], level: Level) -> tuple[str, ...]:
