@@ -1,24 +1,39 @@
-"""``rsbench data``: download, render or link the files of a data set."""
+"""``rsbench data``: what data sets there are, how to get them, and what is in them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rsbench.cli.options import CacheOption, DataOption, PluginOption, folders_of
+
 if TYPE_CHECKING:
-    from rsbench.folders import Folders
+    from rsbench.dataset.listing import Listed
+    from rsbench.plugin_kit.chosen import Chosen
     from rsbench.settings import Settings
     from rsbench.target import Progress, Target
 
-DEMO = ("demo_dota", "demo_fusrs")
+DEMO = ("demo_dota", "demo_fusrs", "demo_inat")
 """The kinds that ``rsbench data prepare demo`` stands for."""
 
-app = typer.Typer(help="Prepare data sets.", no_args_is_help=True)
+app = typer.Typer(help="List, prepare, verify and describe data sets.", no_args_is_help=True)
+
+NameArgument = Annotated[
+    str, typer.Argument(help="A dataset of 'rsbench data ls', or a label in --matrix.")
+]
+MatrixOption = Annotated[
+    str | None, typer.Option(help="Take the options from this matrix: a file, or a name.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="An option of the dataset. Repeatable."),
+]
 
 
 class SplitChoice(StrEnum):
@@ -28,38 +43,72 @@ class SplitChoice(StrEnum):
     val = "val"
 
 
-@app.callback()
-def _group() -> None:
-    """Prepare data sets."""  # a callback keeps ``prepare`` a command of its own
+@app.command("ls")
+def ls(
+    plugin: PluginOption = None, data_dir: DataOption = None, cache_dir: CacheOption = None
+) -> None:
+    """List the data sets: which are here, and how to get the others."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from rsbench.dataset.listing import list_datasets
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("name", "state", "download", "licence", "description"):
+        table.add_column(heading, overflow="fold", no_wrap=heading == "name")
+    listed = list_datasets(folders_of(data_dir, cache_dir))
+    for each in listed:
+        style = {"here": "green", "broken": "red"}.get(each.state, "")
+        cells = (each.name, each.state, each.download, each.licence, each.description)
+        table.add_row(*(Text(cell, style=style if i == 1 else "") for i, cell in enumerate(cells)))
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(
+        "\nnot here: 'rsbench data prepare NAME' gets it, or says what to fetch by hand; "
+        "yours: it reads files of your own and needs options, which a matrix gives."
+    )
+    for line in _broken(listed):
+        console.print(Text(line, style="red"))
+
+
+def _broken(listed: list[Listed]) -> Iterator[str]:
+    for each in listed:
+        if each.state == "broken":
+            yield f"{each.name}: {each.problem}"
 
 
 @app.command()
 def prepare(
-    name: Annotated[str, typer.Argument(help="'demo', or a dataset of 'rsbench ls datasets'.")],
+    name: Annotated[
+        str,
+        typer.Argument(help="'demo', a dataset of 'rsbench data ls', or a label in --matrix."),
+    ],
     source: Annotated[
         Path | None, typer.Option("--from", metavar="PATH", help="Use these files you have.")
     ] = None,
     split: Annotated[
         SplitChoice | None, typer.Option(help="The split that the files of --from hold.")
     ] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where prepared data lies (RSBENCH_DATA).")
-    ] = None,
     seed: Annotated[int | None, typer.Option(help="World seed of the demo.", min=0)] = None,
+    matrix: MatrixOption = None,
+    settings: SetOption = None,
+    plugin: PluginOption = None,
+    data_dir: DataOption = None,
+    cache_dir: CacheOption = None,
 ) -> None:
     """Download, render or link the files of a data set."""
     from rsbench import registry
-    from rsbench.folders import Folders
 
-    folders = Folders() if data_dir is None else Folders(data=data_dir.expanduser().absolute())
-    kinds = DEMO if name == "demo" else (name,)
-    targets = {kind: registry.target_class(kind) for kind in kinds}
-    for kind, target in targets.items():
-        options = _options(kind, target, seed, folders)
-        with _display(kind) as progress:
+    folders = folders_of(data_dir, cache_dir)
+    for kind in DEMO if name == "demo" else (name,):
+        chosen = choose_dataset(kind, matrix, settings)
+        target = registry.target_class(chosen.choice.kind)
+        options = _options(chosen, target, seed)
+        with _display(f"Preparing {kind}") as progress:
             where = target.prepare(
                 options,
-                folders,
+                replace(folders, base=chosen.base),
                 source=None if source is None else source.expanduser().absolute(),
                 split=None if split is None else split.value,
                 progress=progress,
@@ -67,42 +116,87 @@ def prepare(
         typer.echo(f"{kind} is ready: {where}")
 
 
-def _options(kind: str, target: type[Target], seed: int | None, folders: Folders) -> Settings:
-    """Default options of a kind, with the seed where it has one.
+def choose_dataset(name: str, matrix: str | None, settings: list[str] | None) -> Chosen:
+    """The dataset called ``name``, with its options.
 
     Raises:
-        SettingsError: the kind takes no seed, or needs options that a matrix must give.
+        UnknownNameError: there is none.
+        SettingsError: the label stands for several, or an option is wrong.
+    """
+    from rsbench import registry
+    from rsbench.errors import SettingsError
+    from rsbench.plugin_kit.chosen import choose
+
+    group = "rsbench.datasets"
+    if matrix is None and name not in registry.names(group):
+        raise registry.unknown_name(registry.GROUPS[group], name, registry.names(group))
+    found = [each for each in choose(name, matrix, settings or ()) if each.group == group]
+    if len(found) != 1:
+        raise SettingsError(
+            f"{name!r} stands for {len(found)} targets in the matrix",
+            where=matrix,
+            remedy="give the label of one target",
+        )
+    return found[0]
+
+
+def _options(chosen: Chosen, target: type[Target], seed: int | None) -> Settings:
+    """Options of a kind, with the seed where it has one.
+
+    Raises:
+        SettingsError: the kind takes no seed, or needs options that were not given.
         TargetError: the kind has nothing to prepare.
+    """
+    from rsbench.errors import SettingsError
+    from rsbench.folders import Folders
+    from rsbench.settings import Settings
+    from rsbench.target import Target
+
+    kind, given = chosen.choice.kind, dict(chosen.choice.options)
+    own_classes = target.__mro__[: target.__mro__.index(Target)]
+    if not any("prepare" in vars(each) for each in own_classes):
+        target.prepare(Settings(), Folders())  # raises: it has nothing to prepare
+    if seed is not None:
+        if "world_seed" not in target.Options.model_fields:
+            raise SettingsError(f"{kind} takes no seed", remedy="leave --seed out")
+        given["world_seed"] = seed
+    return options_of(chosen, target, given)
+
+
+def options_of(
+    chosen: Chosen, target: type[Target], given: Mapping[str, object] | None = None
+) -> Settings:
+    """Validated options.
+
+    Raises:
+        SettingsError: one is wrong, or needed and not given.
     """
     from pydantic import ValidationError
 
     from rsbench.errors import SettingsError
-    from rsbench.settings import Settings
-    from rsbench.target import Target
 
-    own_classes = target.__mro__[: target.__mro__.index(Target)]
-    if not any("prepare" in vars(each) for each in own_classes):
-        target.prepare(Settings(), folders)  # raises: it has nothing to prepare
-    if seed is not None and "world_seed" not in target.Options.model_fields:
-        raise SettingsError(f"{kind} takes no seed", remedy="leave --seed out")
     try:
-        return target.Options.model_validate({} if seed is None else {"world_seed": seed})
+        return target.Options.model_validate(chosen.choice.options if given is None else given)
     except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
         raise SettingsError(
-            f"{kind} needs options that only a matrix gives: {error}",
-            remedy="prepare it as its own documentation says",
+            f"{chosen.choice.name}: option {field}: {first['msg']}",
+            remedy=f"give options with --set KEY=VALUE, or a matrix that has them with --matrix "
+            f"FILE; options of {chosen.choice.kind}: "
+            f"{', '.join(target.Options.model_fields) or 'none'}",
         ) from error
 
 
 @contextmanager
-def _display(kind: str) -> Iterator[Progress]:
+def _display(title: str) -> Iterator[Progress]:
     """A progress bar on standard error, so that standard output holds results alone."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bar:
-        task = bar.add_task(f"Preparing {kind}", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-        if bar.tasks[0].total is None:  # there was nothing to do
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total or None)
+        if bar.tasks[0].total is None and not bar.tasks[0].completed:  # there was nothing to do
             bar.remove_task(task)

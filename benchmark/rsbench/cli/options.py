@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rsbench.folders import Folders
 
 
 def use_plugins(files: list[Path] | None) -> list[Path] | None:
@@ -43,3 +46,17 @@ CacheOption = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Decoded images, safe to delete. Also: RSBENCH_CACHE."),
 ]
+
+
+def folders_of(data: Path | None, cache: Path | None) -> Folders:
+    """The folders that ``--data-dir`` and ``--cache-dir`` name, or the usual ones."""
+    from dataclasses import replace
+
+    from rsbench.folders import Folders
+
+    folders = Folders()
+    if data is not None:
+        folders = replace(folders, data=data.expanduser().absolute())
+    if cache is not None:
+        folders = replace(folders, cache=cache.expanduser().absolute())
+    return folders

@@ -72,13 +72,13 @@ def build(
     with new_folder(folder) as building:
         job = Job(target, split, short_side, building, keep, size)
         try:
-            chunks = _decode(job, progress)
+            chunks = decode_all(job, progress)
         except _TooLarge as error:
             _log.warning("%s", error)
             for file in building.iterdir():
                 file.unlink()
             job = replace(job, keep=False)
-            chunks = _decode(job, progress)
+            chunks = decode_all(job, progress)
         _refuse_bad(target, split, chunks)
         _write(job, chunks)
 
@@ -124,7 +124,7 @@ def bad_images(target: Target, split: SplitName, messages: list[str]) -> ImageEr
     )
 
 
-def _decode(job: Job, progress: Progress | None) -> list[Chunk]:
+def decode_all(job: Job, progress: Progress | None) -> list[Chunk]:
     """All chunks in order: alone for a while, then with the other cores."""
     total = len(job.target.samples(job.split))
     started = time.monotonic()

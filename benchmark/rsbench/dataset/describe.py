@@ -1,0 +1,155 @@
+"""Counts, groups, sizes and channel statistics of a data set, as numbers and as files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rsbench.atomic import write_file
+from rsbench.dataset.contact_sheet import contact_sheet
+from rsbench.dataset.histogram import class_histogram
+from rsbench.dataset.survey import Survey, survey
+from rsbench.dataset.verify import SPLITS, Activity
+from rsbench.groups import GROUP_NAMES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rsbench.target import SplitName, Target
+
+
+@dataclass(frozen=True)
+class Description:
+    """A target and what its images are.
+
+    Attributes:
+        target: the target.
+        surveys: of each split.
+    """
+
+    target: Target
+    surveys: dict[SplitName, Survey]
+
+    @property
+    def imbalance(self) -> float:
+        """Largest number of training samples of a class divided by the smallest."""
+        counts = self.target.train.counts(self.target.number_of_classes)
+        return float(counts.max() / counts.min())
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything but the samples, as JSON values."""
+        target = self.target
+        counts = {s: target.samples(s).counts(target.number_of_classes).tolist() for s in SPLITS}
+        groups = {name: list(target.groups.of(name)) for name in GROUP_NAMES}
+        return {
+            "name": target.name,
+            "content_hash": target.content_hash,
+            "classes": list(target.class_names),
+            "counts": counts,
+            "groups": groups,
+            "imbalance": self.imbalance,
+            "bands": list(target.imagery.bands),
+            "quantity": target.imagery.quantity,
+            "pixels": target.imagery.pixels,
+            "full_scale": target.imagery.full_scale,
+            "images": {split: self._images(split) for split in SPLITS},
+            "disclaimer": target.disclaimer,
+            "remarks": list(target.remarks),
+        }
+
+    def lines(self) -> list[str]:
+        """The facts beside the classes, as lines of text."""
+        target = self.target
+        found = [
+            f"{target.number_of_classes:,} classes, imbalance {self.imbalance:.1f} to 1; "
+            + ", ".join(f"{name} {len(target.groups.of(name))}" for name in GROUP_NAMES),
+            f"bands {', '.join(target.imagery.bands)}: {target.imagery.quantity} in "
+            f"{target.imagery.pixels}, {target.imagery.full_scale:g} stands for 1",
+        ]
+        for split in SPLITS:
+            images = self._images(split)
+            heights, widths = images["height_min_median_max"], images["width_min_median_max"]
+            found.append(
+                f"{split}: {images['number']:,} images, heights {_range(heights)}, widths "
+                f"{_range(widths)} pixels; mean {_numbers(images['mean'])}, "
+                f"deviation {_numbers(images['std'])}"
+            )
+            found += [f"{split} UNREADABLE: {message}" for message in images["unreadable"]]
+        found.append(f"content hash {target.content_hash}")
+        return [*found, *target.remarks, *([target.disclaimer] if target.disclaimer else [])]
+
+    def _images(self, split: SplitName) -> dict[str, Any]:
+        found = self.surveys[split]
+        sizes = found.readable_sizes()
+        mean, deviation = found.statistics(self.target.imagery.full_scale)
+        sides = {
+            name: np.percentile(sizes[:, axis], (0, 50, 100)).tolist() if len(sizes) else []
+            for axis, name in enumerate(("height", "width"))
+        }
+        return {
+            "number": len(found.sizes),
+            "unreadable": [message for _, message in found.bad],
+            **{f"{name}_min_median_max": values for name, values in sides.items()},
+            "mean": mean.tolist(),
+            "std": deviation.tolist(),
+        }
+
+
+def _range(low_middle_high: list[float]) -> str:
+    if not low_middle_high:
+        return "unknown"
+    low, middle, high = low_middle_high
+    return f"{low:g}" if low == high else f"{low:g} to {high:g} (median {middle:g})"
+
+
+def _numbers(values: list[float]) -> str:
+    return " ".join(f"{value:.4f}" for value in values)
+
+
+def describe(target: Target, activity: Activity) -> Description:
+    """Decode both splits and describe them.
+
+    Raises:
+        TargetError: the target yields something that is no image.
+    """
+    surveys: dict[SplitName, Survey] = {}
+    for split in SPLITS:
+        with activity(f"decoding {target.name} {split}") as progress:
+            surveys[split] = survey(target, split, progress)
+    return Description(target, surveys)
+
+
+def write_description(description: Description, folder: Path) -> list[Path]:
+    """Write ``description.json``, ``manifest.csv``, ``classes.png`` and ``samples.png``.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    target = description.target
+    bad = {index for index, _ in description.surveys["train"].bad}
+    contents = {
+        "description.json": (json.dumps(description.as_json(), indent=1) + "\n").encode(),
+        "manifest.csv": manifest(target).encode(),
+        "classes.png": class_histogram(target),
+        "samples.png": contact_sheet(target, bad),
+    }
+    for name, content in contents.items():
+        write_file(folder / name, content)
+    return [folder / name for name in contents]
+
+
+def manifest(target: Target) -> str:
+    """Every sample as CSV: split, id, label, class."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("split", "id", "label", "class"))
+    for split in SPLITS:
+        samples = target.samples(split)
+        for name, label in zip(samples.ids, samples.labels.tolist(), strict=True):
+            writer.writerow((split, name, label, target.class_names[label]))
+    return text.getvalue()

@@ -1,0 +1,91 @@
+"""How fast batches are fed from decoded images: without any network, on the CPU."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from rsbench.backbone import Normalisation
+from rsbench.batches import BatchReader
+from rsbench.imagestore import StreamedImages, open_store
+from rsbench.settings import Augmentation, Recipe
+
+if TYPE_CHECKING:
+    from rsbench.folders import Folders
+    from rsbench.target import Progress, Target
+
+_WARM_UP = 0.2  # share of the time that is not counted
+
+
+def measure_speed(
+    target: Target,
+    folders: Folders,
+    image_size: int,
+    batch_size: int,
+    seconds: float,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> list[str]:
+    """Read random batches of the training images, with and without augmentation.
+
+    Args:
+        target: the target.
+        folders: where its decoded images lie.
+        image_size: side of the network's input, pixels.
+        batch_size: images per batch.
+        seconds: how long each way is measured.
+        threads: of torch; None for its default.
+        progress: shows the decoding, where that is still to be done.
+
+    Returns:
+        Lines of text: images per second, and what they were.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    short_side = Recipe().test_short_side(image_size)
+    store = open_store(target, "train", short_side, folders, progress)
+    channels = target.imagery.channels
+    reader = BatchReader(
+        store,
+        target.train.labels,
+        image_size=image_size,
+        normalisation=Normalisation(mean=(0.5,) * channels, std=(0.5,) * channels),
+        augmentation=Augmentation(),
+        device=torch.device("cpu"),
+        full_scale=target.imagery.full_scale,
+    )
+    good = np.delete(np.arange(len(store), dtype=np.int64), sorted(store.bad))
+    order = np.random.default_rng(0)
+    random = np.random.default_rng(1)
+
+    def batch() -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        return order.choice(good, min(batch_size, len(good)), replace=False)
+
+    plain = _rate(lambda: len(reader.test(batch(), short_side)[0]), seconds)
+    augmented = _rate(lambda: len(reader.train(batch(), random)[0]), seconds)
+    kept = "decoded at every use" if isinstance(store, StreamedImages) else "from decoded images"
+    return [
+        f"{target.name}: batches of {batch_size} at {image_size} pixels (short side "
+        f"{short_side}), {kept}, {torch.get_num_threads()} threads",
+        f"without augmentation: {plain:,.0f} images/s",
+        f"with augmentation:    {augmented:,.0f} images/s",
+    ]
+
+
+def _rate(read: Callable[[], int], seconds: float) -> float:
+    """Images per second of ``read``, which reads a batch and says how many it had."""
+    _images_in(read, seconds * _WARM_UP)
+    start = time.perf_counter()
+    images = _images_in(read, seconds)
+    return images / (time.perf_counter() - start)
+
+
+def _images_in(read: Callable[[], int], seconds: float) -> int:
+    end, images = time.perf_counter() + seconds, 0
+    while time.perf_counter() < end:
+        images += read()
+    return images

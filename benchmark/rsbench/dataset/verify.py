@@ -1,0 +1,137 @@
+"""Is a data set what it should be: known counts, readable images, unchanged bytes, no leaks."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rsbench import registry
+from rsbench.dataset.survey import survey
+from rsbench.errors import TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rsbench.folders import Folders
+    from rsbench.settings import PluginChoice
+    from rsbench.target import KnownCounts, Progress, SplitName, Target
+
+Activity = Callable[[str], "AbstractContextManager[Progress]"]
+SPLITS: tuple[SplitName, ...] = ("train", "test")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One check.
+
+    Attributes:
+        check: what was looked at.
+        fine: what was found, where nothing is wrong.
+        differences: everything that is wrong, one text each.
+    """
+
+    check: str
+    fine: str
+    differences: tuple[str, ...] = ()
+
+
+def verify(
+    choice: PluginChoice, options: Any, folders: Folders, activity: Activity
+) -> Iterator[Verdict]:
+    """Check a prepared target, the quick checks first.
+
+    Args:
+        choice: label and kind.
+        options: validated options.
+        folders: where data and caches lie.
+        activity: shows what takes a while.
+
+    Yields:
+        A verdict for each check.
+
+    Raises:
+        TargetError: the target does not even open.
+    """
+    kind = registry.target_class(choice.kind)
+    target = kind.open(choice.name, options, folders)
+    yield Verdict("index", _index_text(target))
+    yield from known_counts(target, kind.known_counts(options))
+    yield Verdict("train and test", "no image is in both", target.remarks)
+    yield _unchanged(kind, choice, options, folders, target, activity)
+    for split in SPLITS:
+        with activity(f"decoding {target.name} {split}") as progress:
+            found = survey(target, split, progress)
+        bad = tuple(f"{split}: {message}" for _, message in found.bad)
+        yield Verdict(f"{split} images", f"all {len(found.sizes):,} decode", bad)
+
+
+def known_counts(target: Target, known: KnownCounts | None) -> Iterator[Verdict]:
+    """Compare the samples of every class with what the data set is known to hold."""
+    if known is None:
+        yield Verdict("known counts", "none are known for this data set and these options")
+        return
+    per_class: dict[SplitName, Mapping[str, int] | None] = {
+        "train": known.train,
+        "test": known.test,
+    }
+    for split in SPLITS:
+        total = (known.totals or {}).get(split)
+        differences = tuple(_differences(target, split, per_class[split], total))
+        if per_class[split] is None and total is None:
+            continue
+        what = "classes" if per_class[split] is not None else "total"
+        fine = f"{len(target.samples(split)):,} {split} samples, {what} as known ({known.source})"
+        yield Verdict(f"known {split} counts", fine, differences)
+
+
+def _differences(
+    target: Target, split: SplitName, known: Mapping[str, int] | None, total: int | None
+) -> Iterator[str]:
+    samples = target.samples(split)
+    if total is None and known is not None:
+        total = sum(known.values())
+    if total is not None and len(samples) != total:
+        yield f"{split}: {len(samples):,} samples in place of {total:,} ({len(samples) - total:+,})"
+    if known is None:
+        return
+    counts = samples.counts(target.number_of_classes)
+    found = dict(zip(target.class_names, counts.tolist(), strict=True))
+    for name in [*found, *(name for name in known if name not in found)]:
+        here, there = found.get(name, 0), known.get(name, 0)
+        if here != there:
+            yield f"{split} {name}: {here:,} in place of {there:,} ({here - there:+,})"
+
+
+def _unchanged(
+    kind: type[Target],
+    choice: PluginChoice,
+    options: Any,
+    folders: Folders,
+    target: Target,
+    activity: Activity,
+) -> Verdict:
+    """Read every byte anew: what is remembered of a file goes by its size and time."""
+    with activity(f"reading {target.name} anew"), tempfile.TemporaryDirectory() as empty:
+        try:
+            fresh = kind.open(choice.name, options, replace(folders, cache=Path(empty)))
+        except TargetError as error:
+            return Verdict("bytes", "", (f"opened without the cache: {error}",))
+    differences: tuple[str, ...] = ()
+    if fresh.content_hash != target.content_hash:
+        differences = (
+            f"the files are not those that were hashed before: {target.content_hash[:16]}..., "
+            f"now {fresh.content_hash[:16]}...; a file changed though its size and time did not, "
+            "or the cache is wrong: remove its folder 'digests'",
+        )
+    return Verdict("bytes", f"content hash {target.content_hash}", differences)
+
+
+def _index_text(target: Target) -> str:
+    return (
+        f"{target.number_of_classes:,} classes, {len(target.train):,} train and "
+        f"{len(target.test):,} test samples"
+    )
