@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from rsbench.errors import CheckpointError
 from rsbench.folders import Folders
+from rsbench.imagery import PICTURE, BandInput
 from rsbench_baselines.backbones.checkpoint import Checkpoint, CheckpointOptions
 
 ARGUMENTS = {"patch_size": 8, "embed_dim": 16, "depth": 1, "num_heads": 2}
@@ -176,3 +177,60 @@ def test_a_wrong_patch_size_is_not_blamed_on_the_position_table(folders: Folders
 def test_another_family_of_networks_is_refused_with_a_reason(folders: Folders) -> None:
     with pytest.raises(CheckpointError, match="timm VisionTransformer"):
         Checkpoint.open("mine", options(architecture="resnet18", arguments={}), folders).build()
+
+
+@pytest.mark.parametrize("wrapper", ["model", "state_dict"])
+def test_weights_are_taken_out_of_a_training_checkpoint(
+    folders: Folders, tmp_path: Path, wrapper: str
+) -> None:
+    torch.save({wrapper: network().state_dict(), "epoch": 3}, tmp_path / "weights.pth")
+    built = Checkpoint.open("mine", options(weights="weights.pth"), folders).build()
+    images = torch.randn(2, 3, 16, 16)
+    assert torch.equal(built(images), network().eval()(images))
+
+
+def test_a_file_without_weights_is_refused(folders: Folders, tmp_path: Path) -> None:
+    torch.save({"epoch": 3, "model": {"nested": {"a": torch.zeros(1)}}}, tmp_path / "weights.pth")
+    with pytest.raises(CheckpointError, match="no flat dictionary of tensors"):
+        Checkpoint.open("mine", options(weights="weights.pth"), folders).build()
+
+
+def test_a_message_names_some_keys_and_counts_the_others(folders: Folders) -> None:
+    deeper = options(arguments=ARGUMENTS | {"depth": 5})
+    with pytest.raises(CheckpointError, match=r"missing blocks\.1\.norm1\.weight.* and 40 more;?"):
+        Checkpoint.open("mine", deeper, folders).build()
+
+
+class TestBands:
+    BANDS = ("B02", "B03", "B04", "B08")
+    REFLECTANCE: ClassVar[dict[str, Any]] = {
+        "bands": BANDS,
+        "quantity": "reflectance",
+        "normalisation": {"mean": [0.1, 0.1, 0.1, 0.3], "std": [0.2, 0.2, 0.2, 0.2]},
+    }
+
+    def test_every_band_has_an_input_channel(self, folders: Folders, tmp_path: Path) -> None:
+        from timm.models.vision_transformer import VisionTransformer
+
+        four = VisionTransformer(img_size=16, num_classes=0, in_chans=4, **ARGUMENTS)
+        save_file(four.state_dict(), tmp_path / "weights.safetensors")
+        backbone = Checkpoint.open("mine", options(**self.REFLECTANCE), folders)
+        assert backbone.info.bands == BandInput(bands=self.BANDS, quantity="reflectance")
+        images = torch.randn(2, 4, 16, 16)
+        assert torch.equal(backbone.features(backbone.build(), images), four.eval()(images))
+
+    def test_weights_of_another_number_of_bands_are_refused(self, folders: Folders) -> None:
+        with pytest.raises(CheckpointError, match=r"\(16, 3, 8, 8\) instead of \(16, 4, 8, 8\)"):
+            Checkpoint.open("mine", options(**self.REFLECTANCE), folders).build()
+
+    def test_normalisation_needs_a_number_for_each(self) -> None:
+        with pytest.raises(ValueError, match="each of the 4 bands"):
+            options(bands=self.BANDS)
+        options(bands=self.BANDS, normalisation={"statistics": "target"})
+
+    def test_channels_are_not_stated_twice(self) -> None:
+        with pytest.raises(ValueError, match="state bands beside them"):
+            options(arguments=ARGUMENTS | {"in_chans": 4})
+
+    def test_pictures_are_the_default(self, folders: Folders) -> None:
+        assert Checkpoint.open("mine", options(), folders).info.bands == PICTURE

@@ -195,3 +195,16 @@ def test_a_network_without_a_table_says_so_when_a_method_attaches(tmp_path: Path
     backbone = opened(tmp_path, "swin", architecture="swinv2_tiny_window8_256", arguments=arguments)
     with pytest.raises(PositionError, match=r"no table[\s\S]*SwinTransformer \(the first version"):
         backbone.sites(backbone.build())
+
+
+def test_a_swin_in_its_authors_order_is_read(tmp_path: Path) -> None:
+    """They halve the image at the end of a stage, timm does at the start of the next."""
+    expected = random_network("swin")
+    theirs = {
+        name.replace("layers.1.downsample", "layers.0.downsample"): tensor.contiguous()
+        for name, tensor in expected.state_dict().items()
+    }
+    assert theirs.keys() != expected.state_dict().keys()
+    torch.save({"model": theirs}, tmp_path / "weights.pth")
+    network = opened(tmp_path, "swin", weights="weights.pth").build()
+    assert torch.equal(network(family_images()), expected(family_images()))

@@ -24,7 +24,7 @@ def tiny_kind(**changes: Any) -> type[NamedBackbone]:
         },
         "source": None,
         "licence": "",
-        "parameters": 10_144,
+        "parameters": 9_968,
         "download_size": "",
         "normalisation": FMOW_RGB,
         "image_size": TINY.image,

@@ -138,9 +138,9 @@ def _dinov2(size: str, file: HubFile, parameters: int, download_size: str) -> Pr
 
 
 def _sentinel2(method: str, revision: str, sha256: str, size: int) -> PretrainedWeights:
-    name = f"vit_small_patch16_224_sentinel2_all_{method}"
+    name = f"vit_small_patch16_224_sentinel2_all_{method.lower()}"
     return PretrainedWeights(
-        description=f"ViT-S/16, 13 bands of Sentinel-2, {method.upper()} on SSL4EO-S12 (torchgeo)",
+        description=f"ViT-S/16, 13 bands of Sentinel-2, {method} on SSL4EO-S12 (torchgeo)",
         architecture="vit_small_patch16_224",
         source=HubFile(
             f"torchgeo/{name}",
@@ -270,13 +270,13 @@ CATALOGUE: Mapping[str, PretrainedWeights] = {
         "ViT-B/16 trained on fMoW-RGB",
     ),
     "sentinel2_vit_s16_moco": _sentinel2(
-        "moco",
+        "MoCo",
         "1cb683f6c14739634cdfaaceb076529adf898c74",
         "67c9032df0449ae37f93c51696bcae0c6dc3485103deb44b4669e9897b90409c",
         90_668_909,
     ),
     "sentinel2_vit_s16_dino": _sentinel2(
-        "dino",
+        "DINO",
         "5b41dd418a79de47ac9f5be3e035405a83818a62",
         "36bcc1273227252faf98e1d9f32c35166d3612d30dc0c15812c29bed6da9a7d5",
         90_644_269,
