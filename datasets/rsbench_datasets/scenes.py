@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rsbench.errors import ImageError
-from rsbench.images import missing, unsupported
+from rsbench.images import unsupported
+from rsbench_datasets.rasters import open_raster
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
-
-#: GDAL's short cut for whole PNG files fills up a truncated one and reports no error.
-_GDAL_OPTIONS = {"GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO"}
 
 Box = tuple[int, int, int, int]
 """x1, y1, x2, y2 in pixels; x2 and y2 excluded."""
@@ -30,7 +24,7 @@ def scene_size(path: Path) -> tuple[int, int]:
     Raises:
         ImageError: the file is missing or is no image.
     """
-    with _open(path) as scene:
+    with open_raster(path) as scene:
         return int(scene.width), int(scene.height)
 
 
@@ -40,7 +34,7 @@ def read_scene(path: Path) -> NDArray[np.uint8]:
     Raises:
         ImageError: the file is missing, does not decode, or is not 8-bit grey or RGB.
     """
-    with _open(path) as scene:
+    with open_raster(path) as scene:
         return _three_bands(scene.read(_bands(scene, path)))
 
 
@@ -51,7 +45,7 @@ def read_window(path: Path, box: Box) -> NDArray[np.uint8]:
         ImageError: as for :func:`read_scene`.
     """
     x1, y1, x2, y2 = box
-    with _open(path) as scene:
+    with open_raster(path) as scene:
         window = scene.read(_bands(scene, path), window=((y1, y2), (x1, x2)))
     return np.ascontiguousarray(_three_bands(window).transpose(1, 2, 0))
 
@@ -60,26 +54,6 @@ def crop(scene: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
     """Cut one box out of :func:`read_scene`'s result: uint8, shape (height, width, 3)."""
     x1, y1, x2, y2 = box
     return np.ascontiguousarray(scene[:, y1:y2, x1:x2].transpose(1, 2, 0))
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[Any]:
-    import rasterio
-    from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # scenes are plain pictures
-            with rasterio.Env(**_GDAL_OPTIONS), rasterio.open(path) as scene:
-                yield scene
-    except RasterioIOError as error:
-        if not path.exists():
-            raise missing(path) from error
-        raise ImageError(
-            f"the scene does not decode: {error}",
-            where=path,
-            remedy="restore the file from the data set's archive",
-        ) from error
 
 
 def _bands(scene: Any, path: Path) -> list[int]:

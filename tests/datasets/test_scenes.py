@@ -49,6 +49,6 @@ def test_a_damaged_scene(tmp_path: Path, make_image: Callable[..., Path], share:
     path = make_image(tmp_path / "a.png", (200, 200))
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(ImageError, match="does not decode") as error:
+    with pytest.raises(ImageError, match=r"does not decode|file is empty") as error:
         read_scene(path)
     assert error.value.where == str(path)
