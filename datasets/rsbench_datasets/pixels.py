@@ -72,7 +72,8 @@ def convert(
         stored = _keep(values, usable, options, where)
     else:
         stored = _stretch(_decibel(values, usable, options, where), usable, options, where)
-    stored[~usable] = 0
+    if not usable.all():
+        stored[~usable] = 0
     return np.ascontiguousarray(stored.transpose(1, 2, 0))
 
 
