@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rsbench.errors import NotPreparedError, TargetError
 from rsbench.groups import ClassGroups, by_names
 from rsbench.settings import Settings
-from rsbench_datasets.file_target import FileIndex, FileSample, FileTarget
+from rsbench_datasets.file_target import FileIndex, FileTarget
+from rsbench_datasets.path_lists import (
+    ListedPath,
+    Repeats,
+    listed_samples,
+    read_lines,
+    read_path_list,
+    repeat_remarks,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rsbench.folders import Folders
+    from rsbench.target import OnBadImage
 
 HEAD = ("cargo", "other", "fishing")
 TAIL = ("tanker", "dredger")
+LISTS = ("train.txt", "test.txt")
+NAMES = "classnames.txt"
 
-_INDEX_FOLDER = "datasets/FUSRS"
-_IMAGE_FOLDERS = ("data", "data/fusrsv17")
+_TRIED = 20  # files that are looked for to find the image folder
 
 
 class FusrsOptions(Settings):
@@ -31,15 +41,23 @@ class FusrsOptions(Settings):
 class Fusrs(FileTarget):
     """Ship chips that a folder holds as FUSRS is released.
 
-    ``datasets/FUSRS`` has ``classnames.txt`` (one name a line, in label order), ``train.txt``
-    and ``test.txt`` (lines ``relative_path label``, relative to ``data`` or to
-    ``data/fusrsv17``). There is no medium group.
+    A folder such as ``datasets/FUSRS`` has ``classnames.txt`` (one name a line, in label
+    order), ``train.txt`` and ``test.txt`` (lines ``relative_path label``). There is no medium
+    group.
     """
 
     Options: ClassVar[type[Settings]] = FusrsOptions
     description: ClassVar[str] = "FUSRS SAR ship chips, long-tailed"
     remedy: ClassVar[str] = "unpack the release of FUSRS there, or set the option 'root'"
     """What to do when the files are not there."""
+    command: ClassVar[str] = ""
+    """The command that does it."""
+    index_folders: ClassVar[tuple[str, ...]] = ("datasets/FUSRS",)
+    """Where the index files may lie, relative to the root."""
+    image_folders: ClassVar[tuple[str, ...]] = ("data", "data/fusrsv17")
+    """Where the paths in the index may start from."""
+    classes: ClassVar[tuple[str, ...]] = ()
+    """Class names in label order, where the version fixes them."""
     disclaimer_text: ClassVar[str] = ""
 
     @classmethod
@@ -53,21 +71,111 @@ class Fusrs(FileTarget):
         """Open the chips; see :meth:`rsbench.target.Target.open`.
 
         Raises:
-            NotPreparedError: the index files are not there.
+            NotPreparedError: the index files or the chips are not there.
             ImageError: a listed image is missing or empty.
             TargetError: a line of an index file is wrong; the message names file and line.
         """
-        root = cls.root(options, folders)
-        class_names = _class_names(root, cls.remedy)
+        return cls.from_release(name, cls.root(options, folders), folders)
+
+    @classmethod
+    def from_release(
+        cls,
+        name: str,
+        root: Path,
+        folders: Folders,
+        *,
+        repeats: Repeats = "keep",
+        on_bad_image: OnBadImage = "error",
+    ) -> Fusrs:
+        """Open the release that lies in ``root``; raises as :meth:`open`.
+
+        Args:
+            name: label in tables.
+            root: the folder that holds ``data`` and ``datasets``.
+            folders: where digests are remembered.
+            repeats: whether lines that list a chip once more count.
+            on_bad_image: what to do about chips that are missing or do not decode.
+        """
+        folder = cls.index_folder(root)
+        class_names = cls._class_names(folder)
+        lists = [read_path_list(folder / file, len(class_names)) for file in LISTS]
+        chips = cls.image_folder(root, [entry for entries in lists for entry in entries])
+        files = [folder / file for file in LISTS]
         train, test = (
-            _samples(root, split, len(class_names), cls.remedy) for split in ("train", "test")
+            tuple(listed_samples(entries, chips, file, repeats))
+            for entries, file in zip(lists, files, strict=True)
         )
-        index = FileIndex(class_names, train, test, root)
-        return cls(name, index, groups_of(class_names, root), folders, cls.disclaimer_text)
+        remarks = [
+            remark
+            for entries, file in zip(lists, files, strict=True)
+            for remark in repeat_remarks(entries, file, repeats)
+        ]
+        index = FileIndex(class_names, train, test, root, tuple(remarks))
+        groups = groups_of(class_names, folder / NAMES)
+        return cls(name, index, groups, folders, cls.disclaimer_text, on_bad_image=on_bad_image)
+
+    @classmethod
+    def index_folder(cls, root: Path) -> Path:
+        """The folder of the index files.
+
+        Raises:
+            NotPreparedError: there is none; the message says where it was looked for.
+        """
+        needed = LISTS if cls.classes else (*LISTS, NAMES)
+        for name in cls.index_folders:
+            if all((root / name / file).is_file() for file in needed):
+                return root / name
+        raise NotPreparedError(
+            f"the index files {', '.join(needed)} are not there; looked for in: "
+            f"{', '.join(cls.index_folders)}",
+            where=root,
+            remedy=cls.remedy,
+            command=cls.command,
+        )
+
+    @classmethod
+    def image_folder(cls, root: Path, entries: list[ListedPath]) -> Path:
+        """The folder that the paths of ``entries`` start from.
+
+        Raises:
+            NotPreparedError: none of them leads to a file; the message says what was looked
+                for.
+        """
+        for entry in entries[:_TRIED]:
+            for name in cls.image_folders:
+                if (root / name / entry.path).is_file():
+                    return root / name
+        sought = entries[0].path if entries else "*.png"
+        raise NotPreparedError(
+            f"the chips are not there; looked for {sought} in: {', '.join(cls.image_folders)}",
+            where=root,
+            remedy=cls.remedy,
+            command=cls.command,
+        )
+
+    @classmethod
+    def _class_names(cls, folder: Path) -> tuple[str, ...]:
+        file = folder / NAMES
+        if cls.classes and not file.is_file():
+            return cls.classes
+        names = tuple(line for _, line in read_lines(file))
+        if not names:
+            raise TargetError("the file lists no class", where=file, remedy=cls.remedy)
+        if cls.classes and names != cls.classes:
+            raise TargetError(
+                f"the classes are {', '.join(names)}; this version has {', '.join(cls.classes)}",
+                where=file,
+                remedy="use the index of the version that is named, or name the other version",
+            )
+        return names
 
 
 def groups_of(class_names: tuple[str, ...], where: Path) -> ClassGroups:
     """The paper's groups (section 4.2), for version 1.7 and for 2.5, which has no "other".
+
+    Args:
+        class_names: names in label order.
+        where: the file that lists them, for messages.
 
     Raises:
         TargetError: a class has no known group.
@@ -76,49 +184,8 @@ def groups_of(class_names: tuple[str, ...], where: Path) -> ClassGroups:
     if unknown:
         raise TargetError(
             f"classes that FUSRS does not have: {', '.join(unknown)}",
-            where=where / _INDEX_FOLDER / "classnames.txt",
+            where=where,
             remedy=f"its classes are: {', '.join(HEAD + TAIL)}",
         )
     head, tail = ([name for name in names if name in class_names] for names in (HEAD, TAIL))
     return by_names(class_names, head, (), tail)
-
-
-def _lines(file: Path, remedy: str) -> list[tuple[int, str]]:
-    """Lines that are not blank, with their numbers."""
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError as error:
-        raise NotPreparedError("the index file is not there", where=file, remedy=remedy) from error
-    except UnicodeDecodeError as error:
-        raise TargetError(f"the file is no UTF-8 text: {error}", where=file) from error
-    return [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
-
-
-def _class_names(root: Path, remedy: str) -> tuple[str, ...]:
-    file = root / _INDEX_FOLDER / "classnames.txt"
-    names = tuple(line for _, line in _lines(file, remedy))
-    if not names:
-        raise TargetError("the file lists no class", where=file, remedy=remedy)
-    return names
-
-
-def _samples(
-    root: Path, split: Literal["train", "test"], classes: int, remedy: str
-) -> tuple[FileSample, ...]:
-    file = root / _INDEX_FOLDER / f"{split}.txt"
-    samples: list[FileSample] = []
-    base = root / _IMAGE_FOLDERS[0]
-    for number, line in _lines(file, remedy):
-        path, _, label = line.rpartition(" ")
-        if not path or not (label.isascii() and label.isdigit()) or int(label) >= classes:
-            raise TargetError(
-                f"not a path and a label: {line[:80]!r}",
-                where=f"{file}:{number}",
-                remedy=f"a line reads: relative_path label, with labels 0 to {classes - 1}",
-            )
-        if not samples:  # the first file tells which folder the paths start from
-            folders = [root / name for name in _IMAGE_FOLDERS if (root / name / path).is_file()]
-            base = folders[0] if folders else base
-        listed = f"{file.name}:{number}"
-        samples.append(FileSample(path.strip(), base / path.strip(), int(label), listed))
-    return tuple(samples)

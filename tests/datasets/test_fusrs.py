@@ -66,7 +66,7 @@ def test_paths_may_start_at_the_image_folder(release: Release, folders: Folders)
 
 
 def test_not_prepared(tmp_path: Path, folders: Folders) -> None:
-    with pytest.raises(NotPreparedError, match=r"classnames\.txt: the index file is not there"):
+    with pytest.raises(NotPreparedError, match=r"files train\.txt, .* are not there"):
         opened(tmp_path, folders)
 
 
