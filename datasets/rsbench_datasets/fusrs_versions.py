@@ -101,7 +101,7 @@ class ReleasedFusrs(Fusrs):
             cls._download(root, progress)
         else:
             cls._take(folders.resolve(source), root, progress)
-        cls._check(root)
+        cls._check_release(root)
         return root
 
     @classmethod
@@ -149,7 +149,7 @@ class ReleasedFusrs(Fusrs):
             link_folder(chips[0].resolve(), root / cls.image_folders[0])
 
     @classmethod
-    def _check(cls, root: Path) -> None:
+    def _check_release(cls, root: Path) -> None:
         """Raise where something is missing; warn where the index is not the known one."""
         folder = cls.index_folder(root)
         lists = [read_path_list(folder / name, len(cls.classes)) for name in LISTS]
