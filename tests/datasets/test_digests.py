@@ -111,18 +111,18 @@ def test_fresh_reads_every_file_and_renews_what_is_remembered(
 
 
 def test_many_files_in_any_order(tmp_path: Path, folders: Folders, hashed: list[Path]) -> None:
-    paths = [tmp_path / f"{n}" for n in range(2500)]
+    paths = [tmp_path / f"{n}" for n in range(1500)]
     for path in paths:
         path.write_text(path.name)
     expected = [hashlib.sha256(path.name.encode()).hexdigest() for path in paths]
     seen: list[tuple[int, int]] = []
     found = FileDigests(folders, tmp_path).of(
-        iter(paths), progress=lambda done, total: seen.append((done, total)), total=2500
+        iter(paths), progress=lambda done, total: seen.append((done, total)), total=1500
     )
     assert found == expected
-    assert seen == [(1024, 2500), (2048, 2500), (2500, 2500)]
+    assert seen == [(1024, 1500), (1500, 1500)]
     assert FileDigests(folders, tmp_path).of(reversed(paths)) == expected[::-1]
-    assert len(hashed) == 2500
+    assert len(hashed) == 1500
 
 
 def test_an_interrupted_hashing_goes_on(
@@ -141,6 +141,32 @@ def test_an_interrupted_hashing_goes_on(
     assert len(hashed) == 1024
     FileDigests(folders, tmp_path).of(paths)
     assert len(hashed) == 1500
+
+
+def test_long_hashing_is_saved_on_the_way_and_said_once(
+    tmp_path: Path,
+    folders: Folders,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    paths = [tmp_path / f"{n}" for n in range(2100)]
+    for path in paths:
+        path.write_text(path.name)
+    monkeypatch.setattr(digests, "_SAVE_AFTER", -1.0)
+    monkeypatch.setattr(digests, "_NOTICE_AFTER", -1.0)
+    sizes: list[int] = []
+
+    def note(done: int, _total: int) -> None:
+        folder = folders.cache / "digests"
+        sizes.append(cache_file(folders).stat().st_size if folder.exists() else 0)
+
+    with caplog.at_level(logging.WARNING, logger="rsbench"):
+        FileDigests(folders, tmp_path).of(paths, progress=note)
+        assert caplog.text == ""  # whoever shows progress needs no notice
+        FileDigests(folders, tmp_path).of(paths)
+    assert sizes[0] == 0
+    assert 0 < sizes[1] < sizes[2]
+    assert caplog.text.count("reading every file once") == 1
 
 
 def test_states_tell_what_is_missing(files: list[Path], folders: Folders, tmp_path: Path) -> None:

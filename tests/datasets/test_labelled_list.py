@@ -1,6 +1,8 @@
 import os
 import pickle
+import tracemalloc
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar
 
@@ -324,6 +326,29 @@ def test_altered_files_are_found(open_list: OpenList, tmp_path: Path) -> None:
     assert target.altered_files(lambda *each: seen.append(each)) == (str(path),)
     assert seen == [(6, 6)]
     assert open_list().content_hash != target.content_hash
+
+
+def test_a_sample_takes_little_memory(
+    tmp_path: Path, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a million samples must stay well below one gigabyte, also while they are opened."""
+    count = 6_000
+    names = [f"images/of/class/{n // 50:04}/{n:032x}.jpg" for n in range(count)]
+    lines = [f"{'test' if n % 9 == 0 else 'train'},{name},{n // 50},class {n // 50}"
+             for n, name in enumerate(names)]  # fmt: skip
+    (tmp_path / "list.csv").write_text("\n".join([HEADER, *lines]) + "\n")
+    del names, lines
+    monkeypatch.setattr(digests, "_state", lambda path, strict: (1000, 1))
+    monkeypatch.setattr(digests, "hash_file", lambda path: sha256(path.encode()).hexdigest())
+    options = LabelledList.Options(file="list.csv")
+    tracemalloc.start()
+    target = LabelledList.open("large", options, folders)
+    kept, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(target.train) + len(target.test) == count
+    print(kept / count, peak / count)
+    assert kept < 250 * count
+    assert peak < 900 * count
 
 
 def test_a_file_that_may_not_be_read_is_named(
