@@ -124,7 +124,8 @@ def _write(template: Traversable, folder: Path, values: dict[str, str]) -> list[
     """
     written = []
     for entry in template.iterdir():
-        name = Template(entry.name).substitute(values).removesuffix(_SUFFIX)
+        name = entry.name.removesuffix(_SUFFIX)
+        name = name.replace("PACKAGE", values["package"]).replace("NAME", values["name"])
         if entry.is_dir():
             (folder / name).mkdir(exist_ok=True)
             written += [f"{name}/{each}" for each in _write(entry, folder / name, values)]
