@@ -258,6 +258,9 @@ class TestLongTail:
         tail = scenes.EuroSat.Options.model_validate({"long_tail": {"imbalance": 10}})
         assert scenes.EuroSat.known_counts(tail) is None
         assert scenes.UcMerced.known_counts(scenes.UcMerced.Options()) is None
+        divided = scenes.PatternNet.known_counts(scenes.PatternNet.Options(test_fraction=0.25))
+        assert divided is not None
+        assert divided.totals == {"train": 38 * 600, "test": 38 * 200}
 
 
 class TestRememberedListing:
@@ -303,6 +306,15 @@ class TestRememberedListing:
             assert opened("fire_risk").content_hash == before.content_hash
         assert "damaged" in caplog.text
 
+    def test_a_relative_data_folder(
+        self, opened: Open, folders: Folders, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(folders.base)
+        there = Folders(Path("data"), Path("cache"), folders.base)
+        target = scenes.FireRisk.open("fire", scenes.FireRisk.Options(), there)
+        assert target.content_hash == opened("fire_risk").content_hash
+        assert target.read("train", 0).shape == (8, 8, 3)
+
     def test_the_place_is_no_content(self, opened: Open, folders: Folders, tree: Path) -> None:
         before = opened("fire_risk")
         tree.rename(folders.base / "elsewhere")
@@ -320,7 +332,7 @@ class TestIncompleteFiles:
             assert error.value.where == str(folders.data / KINDS[kind].scene.name)
         with pytest.raises(NotPreparedError, match="not there: train") as error:
             opened("million_aid")
-        assert "unpack train.zip" in error.value.remedy
+        assert "train.zip" in error.value.remedy
         assert not error.value.command
 
     def test_a_list_is_missing(self, opened: Open, folders: Folders) -> None:
@@ -409,6 +421,14 @@ class TestAnyScenes:
         name, number = Path(target.test.ids[0]).stem.split("_")
         values = trees.pixels(100 * trees.EUROSAT.index(name) + int(number), 13, np.uint16, 4000)
         assert np.array_equal(target.read("test", 0), values[:, :, [7]])
+
+    def test_listed_images_are_missing(self, opened: Open, folders: Folders) -> None:
+        root = folders.data / "torchgeo" / "EuroSATSpatial"
+        trees.eurosat(root, COUNTS, lists="eurosat-spatial-{}.txt")
+        (root / catalogue.EUROSAT.layout[0] / "Forest" / "Forest_1.tif").unlink()
+        spatial = {"dataset": "EuroSATSpatial", "train_split": "train", "test_split": "test"}
+        with pytest.raises(TargetError, match=r"1 of 30 images .* Forest_1 the first"):
+            opened("torchgeo_scenes", **spatial)
 
     def test_a_set_without_class_names(self, opened: Open, folders: Folders) -> None:
         trees.cowc_detection(folders.data / "cars", {"train": 5, "test": 4})
@@ -607,6 +627,7 @@ class TestPrepare:
         scenes.Resisc45.prepare(scenes.Resisc45.Options(), folders, source=source)
         assert len(opened("resisc45").test) == 90
         assert source.exists()
+        assert not (folders.data / "resisc45" / "NWPU-RESISC45.zip").is_symlink()
 
     def test_from_something_else(self, folders: Folders, tmp_path: Path) -> None:
         (tmp_path / "other").mkdir()

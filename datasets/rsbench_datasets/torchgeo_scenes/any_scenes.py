@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -17,9 +18,14 @@ from rsbench_datasets.content import content_hash, leak_remarks
 from rsbench_datasets.file_target import FileTarget, groups_by_rule
 from rsbench_datasets.pixels import convert, imagery
 from rsbench_datasets.torchgeo_scenes.index import SceneIndex, scene_index
-from rsbench_datasets.torchgeo_scenes.listing import Request, make_dataset, read_item
+from rsbench_datasets.torchgeo_scenes.listing import (
+    Request,
+    dataset_class,
+    make_dataset,
+    read_item,
+)
 from rsbench_datasets.torchgeo_scenes.options import AnySceneOptions
-from rsbench_datasets.torchgeo_scenes.samples import Part, file_index, parts
+from rsbench_datasets.torchgeo_scenes.samples import Part, check_lists, file_index, parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,7 +54,7 @@ class AnyScenes(FileTarget):
         """The folder that torchgeo is given."""
         if options.root is not None:
             return folders.resolve(options.root)
-        return folders.data / "torchgeo" / options.dataset
+        return (folders.data / "torchgeo" / options.dataset).absolute()
 
     @classmethod
     def open(cls, name: str, options: Any, folders: Folders) -> Target:
@@ -65,7 +71,7 @@ class AnyScenes(FileTarget):
         if not request.root.is_dir():
             raise _not_prepared(request, splits)
         try:
-            listed = scene_index(request, splits, folders)
+            listed = scene_index(request, splits, folders, partial(_check, request))
         except NotPreparedError as error:
             raise _not_prepared(request, splits) from error
         train, test = parts(listed, splits, options)
@@ -194,6 +200,15 @@ def _splits(options: AnySceneOptions) -> tuple[str, ...]:
     """Train and test split as torchgeo calls them, or the single one to divide."""
     train = options.train_split or ""
     return (train,) if options.test_split is None else (train, options.test_split)
+
+
+def _check(request: Request, listed: SceneIndex) -> None:
+    """Refuse a set that lacks images of its lists, where its class says which these are."""
+    names = getattr(dataset_class(request.dataset), "split_filenames", None)
+    if isinstance(names, dict) and all(listing.files for listing in listed.splits.values()):
+        lists = {split: request.root / str(names.get(split)) for split in listed.splits}
+        there = {split: path for split, path in lists.items() if path.is_file()}
+        check_lists(request.dataset, there, listed)
 
 
 def _not_prepared(request: Request, splits: Sequence[str]) -> NotPreparedError:

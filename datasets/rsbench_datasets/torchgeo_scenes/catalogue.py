@@ -48,6 +48,8 @@ class SceneSet:
         homepage: where the set is described.
         download_size: what is downloaded, in words, or "".
         totals: images per split, where known ("" for a set of a single split).
+        per_class: images of each class in a set of a single split, where they are equal and
+            known; else 0.
         source: where ``totals`` are from.
     """
 
@@ -66,6 +68,7 @@ class SceneSet:
     by_hand: str = ""
     download_size: str = ""
     totals: Mapping[str, int] = field(default_factory=dict)
+    per_class: int = 0
     source: str = ""
 
 
@@ -113,7 +116,7 @@ UCMERCED = SceneSet(
     layout=("UCMerced_LandUse/Images",),
     splits=("train", "val", "test"),
     lists="uc_merced-{split}.txt",
-    homepage="http://weegee.vision.ucmerced.edu/datasets/landuse.html",
+    homepage="https://doi.org/10.1145/1869790.1869829",  # its former page has moved
     licence="public domain",
     download_size="332 MB",
     unpacked=420_000_000,  # 2,100 uncompressed files
@@ -189,6 +192,7 @@ PATTERNNET = SceneSet(
     download_size="1.4 GB",
     unpacked=1_500_000_000,
     totals={"": 30_400},
+    per_class=800,
     source="torchgeo's documentation",
     files=(
         RemoteFile(
@@ -250,5 +254,6 @@ MILLION_AID = SceneSet(
     arguments={"task": "multi-class", "split": "train"},
     homepage="https://captain-whu.github.io/DiRS/",
     licence="none stated",
-    by_hand="unpack train.zip of Million-AID (its homepage tells where it is)",
+    by_hand="get train.zip of Million-AID (its homepage tells where), unpack it, and give the "
+    "folder that holds 'train' to 'rsbench data prepare million_aid --from'",
 )

@@ -41,6 +41,11 @@ def divide(
     return np.flatnonzero(~is_test).astype(np.int64), np.flatnonzero(is_test).astype(np.int64)
 
 
+def share(samples: int, test_fraction: float) -> int:
+    """How many of a class's ``samples`` (two at least) are drawn for the test."""
+    return min(max(round(test_fraction * samples), 1), samples - 1)
+
+
 def _draw(
     members: NDArray[np.intp], name: str, label: int, test_fraction: float, seed: int
 ) -> NDArray[np.intp]:
@@ -50,5 +55,5 @@ def _draw(
             "two",
             remedy="restore the missing images",
         )
-    count = min(max(round(test_fraction * len(members)), 1), len(members) - 1)
+    count = share(len(members), test_fraction)
     return stream(seed, "test_fraction", label).permutation(members)[:count]

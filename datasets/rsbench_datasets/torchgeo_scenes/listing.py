@@ -7,11 +7,11 @@ import hashlib
 import inspect
 import io
 import os
+import tarfile
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from rsbench.errors import ImageError, NotPreparedError, TargetError
 
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+#: What torchgeo's classes raise on wrong arguments, wrong files, and damaged archives.
+_REFUSALS = (
+    *(OSError, RuntimeError, ValueError, AssertionError, KeyError, TypeError, EOFError),
+    *(zipfile.BadZipFile, tarfile.TarError),
+)
 _CHECK_FILES = "check that the files lie as torchgeo lays them out, or prepare the set anew"
 
 
@@ -120,7 +125,7 @@ def _construct(request: Request, arguments: dict[str, Any], known: Mapping[str, 
             f"torchgeo's {request.dataset} needs a further package: {error}",
             remedy="install it into this environment",
         ) from error
-    except (OSError, RuntimeError, ValueError, AssertionError, KeyError) as error:
+    except _REFUSALS as error:
         reason = str(error).strip() or f"{type(error).__name__} in its constructor"
         raise TargetError(
             f"torchgeo's {request.dataset} cannot be opened: {reason}",
@@ -162,7 +167,7 @@ def list_by_reading(request: Request, dataset: Any) -> Listing:
         pixels, label = read_item(request, dataset, index)
         labels.append(label)
         digests.append(hashlib.sha256(repr((pixels.dtype.str, pixels.shape)).encode()))
-        digests[-1].update(np.ascontiguousarray(pixels))
+        digests[-1].update(pixels.tobytes())
     names = _class_names(request, dataset, labels)
     return Listing(names, None, tuple(labels), tuple(each.hexdigest() for each in digests))
 
@@ -176,7 +181,7 @@ def read_item(request: Request, dataset: Any, index: int) -> tuple[NDArray[Any],
     """
     try:
         item = dataset[index]
-    except (OSError, RuntimeError, ValueError, KeyError, IndexError) as error:
+    except (OSError, RuntimeError, ValueError, TypeError, LookupError) as error:
         raise ImageError(
             f"torchgeo's {request.dataset} cannot read image {index}: {error}",
             where=request.root,
@@ -206,9 +211,9 @@ def label_of(request: Request, item: Any, index: int) -> int:
 
 def _pairs(request: Request, dataset: Any) -> list[tuple[str, int]] | None:
     """Image file and label of every image, or None where the class has no such list."""
-    from torchvision.datasets import ImageFolder
+    from torchgeo.datasets import NonGeoClassificationDataset
 
-    if isinstance(dataset, ImageFolder):
+    if isinstance(dataset, NonGeoClassificationDataset):
         return list(dataset.samples)
     pairs = _from_files(dataset) or _from_images(dataset)
     if pairs is not None:

@@ -48,7 +48,8 @@ def prepare_files(
 ) -> None:
     """Have the files of ``scene`` below ``root``.
 
-    What is there is kept. Archives that were downloaded are deleted once they are unpacked.
+    What is there is kept. Archives that were downloaded, or linked from ``source``, are taken out
+    of ``root`` once they are unpacked.
 
     Args:
         scene: the data set.
@@ -72,10 +73,11 @@ def prepare_files(
         if scene.unpacked is not None:
             check_space(root, scene.unpacked, f"{scene.title}, unpacked,")
         for file in archives:
-            had = (root / file.name).exists()
+            place = root / file.name
+            is_theirs = place.exists() and not place.is_symlink()
             archive = fetch(file, root, progress)
             unpack(archive, root, progress)
-            if not had:
+            if not is_theirs:
                 archive.unlink()
     for file in scene.files:
         if file.name in lists(scene) and not (root / file.name).is_file():

@@ -16,7 +16,7 @@ from rsbench_datasets.long_tail import long_tail
 from rsbench_datasets.torchgeo_scenes.division import divide
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -80,26 +80,39 @@ def check_complete(scene: SceneSet, root: Path, index: SceneIndex) -> None:
     Raises:
         TargetError: an image of a split's list is not there, or torchgeo overlooked one.
     """
-    for split, listing in index.splits.items():
-        files = listing.files or ()
-        if scene.lists:
-            where = root / scene.lists.format(split=split)
-            found = {PurePosixPath(file).stem for file in files}
-            lines = where.read_text(encoding="utf-8").splitlines()
-            # The lists of EuroSAT name the pictures of the RGB release, with another suffix.
-            expected = {PurePosixPath(line.strip()).stem for line in lines if line.strip()}
-        elif scene.images:
-            where, found = root, set(files)
-            expected = {each.relative_to(root).as_posix() for each in root.glob(scene.images)}
-        else:
-            continue
-        _refuse_lacking(scene, where, sorted(expected - found), len(expected))
+    if scene.lists:
+        lists = {split: root / scene.lists.format(split=split) for split in index.splits}
+        check_lists(scene.dataset, lists, index)
+    elif scene.images:
+        found = {file for listing in index.splits.values() for file in listing.files or ()}
+        there = {each.relative_to(root).as_posix() for each in root.glob(scene.images)}
+        _refuse_lacking(scene.dataset, root, there, found)
 
 
-def _refuse_lacking(scene: SceneSet, where: Path, lacking: Sequence[str], total: int) -> None:
+def check_lists(dataset: str, lists: Mapping[str, Path], index: SceneIndex) -> None:
+    """Refuse a listing that lacks images which the list of its split names.
+
+    Args:
+        dataset: class in ``torchgeo.datasets``, for messages.
+        lists: the list of each split, one file name a line.
+        index: the listing.
+
+    Raises:
+        TargetError: a listed image is not among those that torchgeo finds.
+    """
+    for split, path in lists.items():
+        found = {PurePosixPath(file).stem for file in index.splits[split].files or ()}
+        lines = path.read_text(encoding="utf-8").splitlines()
+        # The lists of EuroSAT name the pictures of the RGB release, with another suffix.
+        listed = {PurePosixPath(line.strip()).stem for line in lines if line.strip()}
+        _refuse_lacking(dataset, path, listed, found)
+
+
+def _refuse_lacking(dataset: str, where: Path, expected: set[str], found: set[str]) -> None:
+    lacking = sorted(expected - found)
     if lacking:
         raise TargetError(
-            f"{len(lacking)} of {total} images of {scene.dataset} are not among those that "
+            f"{len(lacking)} of {len(expected)} images of {dataset} are not among those that "
             f"torchgeo finds, {lacking[0]} the first",
             where=where,
             remedy="restore the files: delete the folder and prepare the set anew",

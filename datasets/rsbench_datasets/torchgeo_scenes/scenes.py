@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from rsbench.errors import TargetError
 from rsbench.settings import Settings
-from rsbench.target import KnownCounts
+from rsbench.target import KnownCounts, SplitName
 from rsbench_datasets.file_target import FileTarget, groups_by_rule
 from rsbench_datasets.pixels import PixelOptions
 from rsbench_datasets.torchgeo_scenes import catalogue
+from rsbench_datasets.torchgeo_scenes.division import share
 from rsbench_datasets.torchgeo_scenes.index import SceneIndex, scene_index
 from rsbench_datasets.torchgeo_scenes.listing import Request
 from rsbench_datasets.torchgeo_scenes.options import (
@@ -56,7 +57,8 @@ class SceneTarget(FileTarget):
     def root(cls, options: Any, folders: Folders) -> Path:
         """The folder that torchgeo is given."""
         given: str | None = options.root
-        return folders.data / cls.scene.name if given is None else folders.resolve(given)
+        folder = folders.data / cls.scene.name if given is None else folders.resolve(given)
+        return folder.absolute()
 
     @classmethod
     def pixels(cls, options: Any) -> PixelOptions:
@@ -136,10 +138,17 @@ class SceneTarget(FileTarget):
     def known_counts(cls, options: Any) -> KnownCounts | None:
         """See :meth:`rsbench.target.Target.known_counts`; None with a long tail."""
         scene = cls.scene
-        if not scene.totals or options.long_tail is not None or not scene.splits:
+        if options.long_tail is not None:
+            return None
+        if scene.per_class:  # a single split, divided class by class
+            classes = scene.totals[""] // scene.per_class
+            tested = classes * share(scene.per_class, options.test_fraction)
+            divided: dict[SplitName, int] = {"train": scene.totals[""] - tested, "test": tested}
+            return KnownCounts(source=scene.source, totals=divided)
+        if not scene.totals or not scene.splits:
             return None
         train, test = cls.splits(options)
-        totals = {"train": scene.totals[train], "test": scene.totals[test]}
+        totals: dict[SplitName, int] = {"train": scene.totals[train], "test": scene.totals[test]}
         return KnownCounts(source=scene.source, totals=totals)
 
 
