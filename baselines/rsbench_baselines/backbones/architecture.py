@@ -58,7 +58,9 @@ def empty_network(
 
 def stores_buffers(name: str) -> bool:
     """Whether the network computes buffers that a weights file may hold: a Swin does."""
-    return name == SwinTransformer.__name__ or is_model_in_modules(name, ("swin_transformer",))
+    return name == SwinTransformer.__name__ or bool(
+        is_model_in_modules(name, ("swin_transformer",))
+    )
 
 
 def _build(name: str, arguments: dict[str, Any]) -> nn.Module:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -12,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rsbench.cli.options import CacheOption, DataOption, PluginOption, folders_of
+from rsbench.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from rsbench.dataset.listing import Listed
     from rsbench.plugin_kit.chosen import Chosen
     from rsbench.settings import Settings
-    from rsbench.target import Progress, Target
+    from rsbench.target import Target
 
 DEMO = ("demo_dota", "demo_fusrs", "demo_inat")
 """The kinds that ``rsbench data prepare demo`` stands for."""
@@ -105,7 +105,7 @@ def prepare(
         chosen = choose_dataset(kind, matrix, settings)
         target = registry.target_class(chosen.choice.kind)
         options = _options(chosen, target, seed)
-        with _display(f"Preparing {kind}") as progress:
+        with progress_bar(f"Preparing {kind}") as progress:
             where = target.prepare(
                 options,
                 replace(folders, base=chosen.base),
@@ -186,17 +186,3 @@ def options_of(
             f"FILE; options of {chosen.choice.kind}: "
             f"{', '.join(target.Options.model_fields) or 'none'}",
         ) from error
-
-
-@contextmanager
-def _display(title: str) -> Iterator[Progress]:
-    """A progress bar on standard error, so that standard output holds results alone."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total or None)
-        if bar.tasks[0].total is None and not bar.tasks[0].completed:  # there was nothing to do
-            bar.remove_task(task)

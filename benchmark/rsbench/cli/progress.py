@@ -16,7 +16,7 @@ def progress_bar(title: str, *, in_bytes: bool = False) -> Iterator[Progress]:
 
     Args:
         title: what is being done.
-        in_bytes: whether what is counted are bytes, to be shown with their rate.
+        in_bytes: whether bytes are counted, to be shown with their rate; else a percentage is.
 
     Yields:
         To be called with (done, total); total 0 where it is not known.
@@ -25,26 +25,19 @@ def progress_bar(title: str, *, in_bytes: bool = False) -> Iterator[Progress]:
     from rich.progress import (
         BarColumn,
         DownloadColumn,
-        MofNCompleteColumn,
         Progress,
+        TaskProgressColumn,
         TextColumn,
         TimeElapsedColumn,
         TransferSpeedColumn,
     )
 
-    counts = (DownloadColumn(), TransferSpeedColumn()) if in_bytes else (MofNCompleteColumn(),)
+    counts = (DownloadColumn(), TransferSpeedColumn()) if in_bytes else (TaskProgressColumn(),)
     columns = (TextColumn("{task.description}"), BarColumn(), *counts, TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(title, total=None)
-        called = False
-
-        def show(done: int, total: int) -> None:
-            nonlocal called
-            called = True
-            bar.update(task, completed=done, total=total or None)
-
         try:
-            yield show
+            yield lambda done, total: bar.update(task, completed=done, total=total or None)
         finally:
-            if not called:  # there was nothing to do
+            if bar.tasks[0].total is None and not bar.tasks[0].completed:  # nothing was done
                 bar.remove_task(task)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rsbench.cli.options import DataOption
+from rsbench.cli.options import DataOption, PluginOption, folders_of
+from rsbench.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from rsbench.folders import Folders
     from rsbench.pretrained import PretrainedBackbone
 
 app = typer.Typer(help="Fetch, verify and convert weights.", no_args_is_help=True)
@@ -22,13 +22,13 @@ NameArgument = Annotated[
 
 
 @app.command("ls")
-def ls(data_dir: DataOption = None) -> None:
+def ls(plugin: PluginOption = None, data_dir: DataOption = None) -> None:
     """List the backbones with published weights, and whether they are here."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    folders = _folders(data_dir)
+    folders = folders_of(data_dir, None)
     columns = ("name", "parameters", "download", "licence", "here", "source")
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for name, kind in _pretrained().items():
@@ -51,22 +51,21 @@ def fetch(
         Path | None,
         typer.Option("--from", metavar="FILE", help="Take this file in place of a download."),
     ] = None,
+    plugin: PluginOption = None,
     data_dir: DataOption = None,
 ) -> None:
     """Download the weights of a backbone, convert them, and keep them in the data folder."""
-    from rsbench.cli.progress import progress_bar
-
     kind = _named(name)
     file = None if source is None else source.expanduser().absolute()
     with progress_bar(f"Fetching {name}", in_bytes=True) as progress:
-        lines = kind.fetch_weights(_folders(data_dir), source=file, progress=progress)
+        lines = kind.fetch_weights(folders_of(data_dir, None), source=file, progress=progress)
     _print(lines)
 
 
 @app.command()
-def verify(name: NameArgument, data_dir: DataOption = None) -> None:
+def verify(name: NameArgument, plugin: PluginOption = None, data_dir: DataOption = None) -> None:
     """Read the weights of a backbone whole, and build its network strictly."""
-    _print(_named(name).verify_weights(_folders(data_dir)))
+    _print(_named(name).verify_weights(folders_of(data_dir, None)))
 
 
 @app.command()
@@ -195,12 +194,6 @@ def _named(name: str) -> type[PretrainedBackbone]:
     if name not in known:
         raise unknown_name("backbone with weights to fetch", name, list(known))
     return known[name]
-
-
-def _folders(data_dir: Path | None) -> Folders:
-    from rsbench.folders import Folders
-
-    return Folders() if data_dir is None else Folders(data=data_dir.expanduser().absolute())
 
 
 def _print(lines: Sequence[str]) -> None:
