@@ -10,11 +10,12 @@ from pydantic import Field
 from rsbench.atomic import new_folder
 from rsbench.errors import TargetError
 from rsbench.settings import Settings
-from rsbench.target import Target
+from rsbench.target import KnownCounts, Target
 from rsbench_datasets.demo_world import WORLD_VERSION
 from rsbench_datasets.dota import Dota
 from rsbench_datasets.dota_options import CropOptions
 from rsbench_datasets.fusrs import Fusrs
+from rsbench_datasets.inat2018 import INat2018, TaxonomyOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +42,13 @@ class DemoDotaOptions(CropOptions):
 
     world_seed: Annotated[int, Field(ge=0)] = WORLD_SEED
     """Which world: every seed renders other pictures of the same classes and counts."""
+
+
+class DemoInatOptions(TaxonomyOptions):
+    """Options of the demo world's living things, as a matrix states them."""
+
+    world_seed: Annotated[int, Field(ge=0)] = WORLD_SEED
+    """Which world: every seed renders other pictures of the same species and counts."""
 
 
 def world_folder(world_seed: int, folders: Folders) -> Path:
@@ -80,6 +88,9 @@ class RenderedTarget(Target):
     remedy: ClassVar[str] = "run 'rsbench data prepare demo' (with '--seed' for another world seed)"
     command: ClassVar[str] = "rsbench data prepare demo"
     disclaimer_text: ClassVar[str] = DISCLAIMER
+    licence: ClassVar[str] = ""
+    homepage: ClassVar[str] = ""
+    download_size: ClassVar[str] = ""
     part: ClassVar[str]
     """Folder of this target inside the world."""
 
@@ -112,6 +123,11 @@ class RenderedTarget(Target):
         cls.open(cls.part, options, folders)
         return cls.root(options, folders)
 
+    @classmethod
+    def known_counts(cls, options: Any) -> KnownCounts | None:
+        """None: the counts of the real data set are not those of the demo world."""
+        return None
+
 
 class DemoDota(RenderedTarget, Dota):
     """The demo world's aerial scenes, cropped like DOTA-v1.0."""
@@ -127,6 +143,15 @@ class DemoFusrs(RenderedTarget, Fusrs):
     Options: ClassVar[type[Settings]] = DemoFusrsOptions
     description: ClassVar[str] = "demo world: rendered SAR ship chips, 5 classes of FUSRS"
     part: ClassVar[str] = "fusrs"
+
+
+class DemoInat(RenderedTarget, INat2018):
+    """The demo world's living things: invented species in the format of iNaturalist 2018."""
+
+    Options: ClassVar[type[TaxonomyOptions]] = DemoInatOptions
+    description: ClassVar[str] = "demo world: rendered living things, 24 species, as iNaturalist"
+    part: ClassVar[str] = "inat"
+    streams: ClassVar[bool] = False
 
 
 def _cores() -> int:

@@ -122,7 +122,7 @@ class INat2018(FileTarget):
         """Open both splits; see :meth:`rsbench.target.Target.open`.
 
         Raises:
-            NotPreparedError: index, names or images are not there.
+            NotPreparedError: an index, the names, or all images are not there.
             ImageError: a listed image is missing or empty.
             TargetError: an index is damaged, or does not fit the categories.
         """
@@ -133,8 +133,8 @@ class INat2018(FileTarget):
         class_names = tuple(sorted(set(names.values())))
         index = FileIndex(
             class_names,
-            _samples(root, train, relabel(train, names, class_names)),
-            _samples(root, test, relabel(test, names, class_names)),
+            cls._samples(root, train, relabel(train, names, class_names)),
+            cls._samples(root, test, relabel(test, names, class_names)),
             root,
             _remarks(name, categories, options.level),
         )
@@ -213,14 +213,16 @@ class INat2018(FileTarget):
             raise not_there(root, what, cls.remedy, cls.command)
         return train.categories, train.file
 
+    @classmethod
+    def _samples(cls, root: Path, records: Records, labels: list[int]) -> FileSamples:
+        folder = image_folder(root, records.files)
+        if folder is None:
+            raise not_there(root, "its images are not there", cls.remedy, cls.command)
+        listed = [records.file.name] * len(records)
+        return FileSamples(records.files, np.array(labels, dtype=np.int64), folder, listed=listed)
+
 
 _SPLITS: tuple[SplitName, ...] = ("train", "test")
-
-
-def _samples(root: Path, records: Records, labels: list[int]) -> FileSamples:
-    folder = image_folder(root, records.files[0]) if records.files else root
-    listed = [records.file.name] * len(records)
-    return FileSamples(records.files, np.array(labels, dtype=np.int64), folder, listed=listed)
 
 
 def _remarks(name: str, categories: tuple[Category, ...], level: Level) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from rsbench.atomic import new_folder
 from rsbench.errors import NotPreparedError, TargetError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from rsbench.fetch import RemoteFile
@@ -32,6 +32,7 @@ _LIST_NAMES: dict[SplitName, tuple[str, ...]] = {
 }
 #: Where releases keep the text files and categories.json, relative to their root.
 _INDEX_FOLDERS = ("", "datasets/iNaturalist18", "datasets/iNaturalist2018", "iNaturalist18")
+_TRIED = 20  # images that are looked for before it is said that there are none
 #: Where the images may be: as the archive unpacks, without that folder, as torchvision renames
 #: it, and as the released code of the paper expects them.
 _IMAGE_FOLDERS = (IMAGES, "", "2018", "data/inat2018", "data/inat2018/train_val2018")
@@ -97,15 +98,18 @@ def find_categories(root: Path) -> Path | None:
     return _first_file(root, (CATEGORIES,))
 
 
-def image_folder(root: Path, first: str) -> Path:
-    """The folder below ``root`` that the paths of an index start from.
+def image_folder(root: Path, files: Sequence[str]) -> Path | None:
+    """The folder below ``root`` that the paths of an index start from; None where none does.
 
     Args:
         root: folder of the data set.
-        first: an image of the index; it tells which folder it is.
+        files: the images of the index; a few of the first tell which folder it is.
     """
-    folders = [root / name for name in _IMAGE_FOLDERS]
-    return next((folder for folder in folders if (folder / first).is_file()), folders[0])
+    for file in files[:_TRIED]:
+        for name in _IMAGE_FOLDERS:
+            if (root / name / file).is_file():
+                return root / name
+    return None
 
 
 def link_source(source: Path, root: Path) -> None:

@@ -13,18 +13,34 @@ from rsbench.errors import NotPreparedError, TargetError
 from rsbench.folders import Folders
 from rsbench.imagestore import fit, open_store
 from rsbench_datasets import demo
-from rsbench_datasets.demo import DISCLAIMER, WORLD_SEED, DemoDota, DemoFusrs, world_folder
-from rsbench_datasets.demo_world import DOTA_CLASSES, FUSRS_CLASSES, WorldSpec, world
+from rsbench_datasets.demo import (
+    DISCLAIMER,
+    WORLD_SEED,
+    DemoDota,
+    DemoFusrs,
+    DemoInat,
+    world_folder,
+)
+from rsbench_datasets.demo_world import (
+    DOTA_CLASSES,
+    FUSRS_CLASSES,
+    WorldSpec,
+    world,
+)
+from rsbench_datasets.demo_world.species import SPECIES_NAMES
 
 TINY = WorldSpec(
     dota_train=dict.fromkeys(DOTA_CLASSES, 2),
     dota_val=dict.fromkeys(DOTA_CLASSES, 1),
     fusrs_train=dict.fromkeys(FUSRS_CLASSES, 2),
     fusrs_test=dict.fromkeys(FUSRS_CLASSES, 1),
+    inat_train=dict.fromkeys(SPECIES_NAMES, 2),
+    inat_val=dict.fromkeys(SPECIES_NAMES, 1),
 )
 
 
-SMALLEST = WorldSpec({"ship": 1}, {"ship": 1}, {"cargo": 1}, {"cargo": 1})
+LILY = {SPECIES_NAMES[3]: 1}
+SMALLEST = WorldSpec({"ship": 1}, {"ship": 1}, {"cargo": 1}, {"cargo": 1}, LILY, LILY)
 PLAIN_RENDER = world.render_world
 
 
@@ -61,9 +77,10 @@ def renders(monkeypatch: pytest.MonkeyPatch, tiny_world: Callable[[int], Path]) 
 def test_kinds_are_registered() -> None:
     assert registry.target_class("demo_dota") is DemoDota
     assert registry.target_class("demo_fusrs") is DemoFusrs
+    assert registry.target_class("demo_inat") is DemoInat
 
 
-@pytest.mark.parametrize("kind", [DemoDota, DemoFusrs])
+@pytest.mark.parametrize("kind", [DemoDota, DemoFusrs, DemoInat])
 def test_not_prepared(kind: Any, folders: Folders) -> None:
     assert kind.prepares_itself
     with pytest.raises(NotPreparedError) as error:
@@ -82,11 +99,16 @@ def test_a_prepared_world_opens_and_reads(renders: list[int], folders: Folders) 
     assert renders == [WORLD_SEED]
     aerial = DemoDota.open("aerial", DemoDota.Options(), folders)
     sar = DemoFusrs.open("sar", DemoFusrs.Options(), folders)
-    assert aerial.disclaimer == sar.disclaimer == DISCLAIMER
+    living = DemoInat.open("living", DemoInat.Options(), folders)
+    assert aerial.disclaimer == sar.disclaimer == living.disclaimer == DISCLAIMER
     assert aerial.train.counts(15).tolist() == [2] * 15
     assert aerial.test.counts(15).tolist() == [1] * 15
     assert sar.train.counts(5).tolist() == [2] * 5
     assert sar.groups.medium == ()
+    assert living.class_names == tuple(sorted(SPECIES_NAMES))
+    assert living.train.counts(24).tolist() == [2] * 24
+    assert living.test.counts(24).tolist() == [1] * 24
+    assert living.remarks == ()
     store = open_store(aerial, "test", 64, folders)
     for index in range(15):
         assert np.array_equal(store.image(index), fit(aerial.read("test", index), 64))
@@ -100,6 +122,21 @@ def test_other_seeds_are_other_worlds(renders: list[int], folders: Folders) -> N
         hashes.add(DemoFusrs.open("sar", options, folders).content_hash)
     assert renders == [WORLD_SEED, 11]
     assert len(hashes) == 2
+
+
+def test_ranks_of_the_taxonomy_hold_for_the_demo(renders: list[int], folders: Folders) -> None:
+    DemoInat.prepare(DemoInat.Options(), folders)
+    options = DemoInat.Options.model_validate({"level": "supercategory"})
+    target = DemoInat.open("demo", options, folders)
+    assert target.class_names == ("Actinopterygii", "Fungi", "Insecta", "Plantae")
+    assert target.train.counts(4).tolist() == [8, 6, 16, 18]
+    assert not target.streams
+
+
+@pytest.mark.parametrize("kind", [DemoDota, DemoFusrs, DemoInat])
+def test_what_holds_for_the_real_data_is_not_said_of_rendered_ones(kind: Any) -> None:
+    assert kind.known_counts(kind.Options()) is None
+    assert (kind.licence, kind.homepage, kind.download_size) == ("", "", "")
 
 
 def test_options_of_dota_hold_for_the_demo(renders: list[int], folders: Folders) -> None:
@@ -129,7 +166,7 @@ def test_a_world_that_cannot_be_written(tmp_path: Path) -> None:
     assert "--data-dir" in error.value.remedy
 
 
-@pytest.mark.parametrize("kind", [DemoDota, DemoFusrs])
+@pytest.mark.parametrize("kind", [DemoDota, DemoFusrs, DemoInat])
 def test_no_source_is_taken(kind: Any, folders: Folders, tmp_path: Path) -> None:
     with pytest.raises(TargetError, match="rendered, not made from files"):
         kind.prepare(kind.Options(), folders, source=tmp_path)
@@ -154,3 +191,4 @@ def test_the_real_renderer_fits(folders: Folders, monkeypatch: pytest.MonkeyPatc
     assert list((folders.data / "demo").iterdir()) == [root]
     assert (root / "dota" / "samples.csv").is_file()
     assert (root / "fusrs" / "datasets" / "FUSRS" / "train.txt").is_file()
+    assert (root / "inat" / "train2018.json").is_file()

@@ -3,19 +3,32 @@
 import csv
 import hashlib
 import json
+import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from rsbench_datasets.demo_world import DEFAULT_SPEC, DOTA_CLASSES, FUSRS_CLASSES, WorldSpec
+from rsbench.groups import GROUP_NAMES, by_thresholds
+from rsbench_datasets.demo_world import (
+    DEFAULT_SPEC,
+    DOTA_CLASSES,
+    FUSRS_CLASSES,
+    WorldSpec,
+)
 from rsbench_datasets.demo_world.contact_sheet import COLUMNS, CROP_SIZE, write_contact_sheet
 from rsbench_datasets.demo_world.layout import SCENE_SIZE
+from rsbench_datasets.demo_world.photos import DRAWINGS, SIDES, render_photo
 from rsbench_datasets.demo_world.plan import plan_scenes
+from rsbench_datasets.demo_world.posed import Brush, Pose
 from rsbench_datasets.demo_world.sar import render_chip
+from rsbench_datasets.demo_world.species import SPECIES, SPECIES_NAMES
 from rsbench_datasets.demo_world.streams import stream
+from rsbench_datasets.demo_world.tasks import PhotoTask, plan_tasks
 from rsbench_datasets.demo_world.world import render_world
 
 TINY = WorldSpec(
@@ -23,6 +36,8 @@ TINY = WorldSpec(
     dota_val=dict.fromkeys(DOTA_CLASSES, 1),
     fusrs_train={"cargo": 6, "tanker": 2},
     fusrs_test=dict.fromkeys(FUSRS_CLASSES, 2),
+    inat_train={SPECIES_NAMES[0]: 3, SPECIES_NAMES[20]: 2},
+    inat_val=dict.fromkeys(SPECIES_NAMES, 1),
 )
 
 Box = tuple[np.ndarray, str, int]
@@ -161,9 +176,10 @@ def test_interrupted_rendering_leaves_nothing(tmp_path: Path) -> None:
 
 def test_progress_counts_every_picture(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
-    spec = WorldSpec({"plane": 2}, {"plane": 1}, {"cargo": 3}, {"cargo": 2})
+    lily = {SPECIES_NAMES[3]: 1}
+    spec = WorldSpec({"plane": 2}, {"plane": 1}, {"cargo": 3}, {"cargo": 2}, lily, lily)
     render_world(tmp_path / "world", spec=spec, progress=lambda *step: seen.append(step))
-    assert seen[-1] == (7, 7)
+    assert seen[-1] == (9, 9)
     assert [done for done, _ in seen] == sorted({done for done, _ in seen})
 
 
@@ -224,6 +240,86 @@ def test_chips_have_the_statistics_of_radar() -> None:
 def test_contact_sheet_shows_all_classes(world: Path, tmp_path: Path) -> None:
     write_contact_sheet(world, tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as sheet:
-        assert sheet.size == (COLUMNS * CROP_SIZE, 20 * CROP_SIZE)
-        first_column = np.asarray(sheet)[:, :CROP_SIZE].reshape(20, -1)
+        assert sheet.size == (COLUMNS * CROP_SIZE, 44 * CROP_SIZE)
+        first_column = np.asarray(sheet)[:, :CROP_SIZE].reshape(44, -1)
     assert (first_column.std(axis=1) > 0).all()
+
+
+def read_json(file: Path) -> Any:
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def test_inat_annotations_name_existing_photographs(world: Path) -> None:
+    numbers: list[int] = []
+    for split, counts in (("train", TINY.inat_train), ("val", TINY.inat_val)):
+        content = read_json(world / "inat" / f"{split}2018.json")
+        categories = {each["image_id"]: each["category_id"] for each in content["annotations"]}
+        assert Counter(SPECIES_NAMES[each] for each in categories.values()) == Counter(counts)
+        for entry in content["images"]:
+            numbers.append(entry["id"])
+            _, _, folder, name = entry["file_name"].split("/")
+            assert folder == str(categories[entry["id"]])
+            assert re.fullmatch(r"[0-9a-f]{32}\.jpg", name)
+            with Image.open(world / "inat" / entry["file_name"]) as photo:
+                assert (photo.format, photo.mode) == ("JPEG", "RGB")
+                assert photo.size == (entry["width"], entry["height"])
+        assert [each["name"] for each in content["categories"]] == [str(n) for n in range(24)]
+    assert sorted(numbers) == list(range(1, len(numbers) + 1))
+    files = [path for path in (world / "inat" / "train_val2018").rglob("*") if path.is_file()]
+    assert len(files) == len(numbers)
+
+
+def test_categories_have_every_rank(world: Path) -> None:
+    categories = read_json(world / "inat" / "categories.json")
+    assert [each["id"] for each in categories] == list(range(24))
+    assert [each["name"] for each in categories] == list(SPECIES_NAMES)
+    families = {each["genus"]: each["family"] for each in categories}
+    for each in categories:
+        assert re.fullmatch(r"[A-Z][a-z]+ [a-z]+", each["name"])
+        assert each["name"].split()[0] == each["genus"]
+        assert families[each["genus"]] == each["family"]
+        assert all(each[rank] for rank in ("order", "class", "phylum", "kingdom", "supercategory"))
+
+
+def test_parts_do_not_depend_on_each_other() -> None:
+    """A picture is made of the seed and its task alone, so equal tasks give equal bytes."""
+    one = {SPECIES_NAMES[5]: 1}
+    less = plan_tasks(3, replace(TINY, inat_train=one, inat_val=one))
+    more = plan_tasks(3, TINY)
+    assert [each for each in less if not isinstance(each, PhotoTask)] == [
+        each for each in more if not isinstance(each, PhotoTask)
+    ]
+
+
+def test_every_species_makes_photographs_of_its_own() -> None:
+    seen = set()
+    for species in SPECIES:
+        first = render_photo(stream(0, "test", 1), species)
+        again = render_photo(stream(0, "test", 1), species)
+        assert np.array_equal(first, again)
+        assert first.dtype == np.uint8
+        assert all(SIDES[0] <= side <= SIDES[1] for side in first.shape[:2])
+        assert first.std() > 5
+        seen.add(first.tobytes())
+    assert len(seen) == len(SPECIES)
+
+
+def test_things_keep_to_their_sheet_and_fill_it() -> None:
+    """Most of a thing lies within the unit circle, whatever its pose."""
+    for species in SPECIES:
+        brush = Brush(Pose(20.0, 0.7, 0.8, 0.3))
+        DRAWINGS[species.epithet](brush, stream(0, "test", 2))
+        opacity = brush.stamp().opacity
+        axis = np.arange(len(opacity)) - len(opacity) / 2
+        within = np.hypot(axis[:, None], axis[None, :]) < 20 * 1.25
+        assert opacity[within].sum() > 0.85 * opacity.sum()
+        assert opacity.sum() > 150, species.name
+
+
+def test_the_species_fill_all_three_groups_of_inaturalist() -> None:
+    train = DEFAULT_SPEC.inat_train
+    assert (max(train.values()), min(train.values())) == (150, 5)
+    groups = by_thresholds(list(train.values()))
+    assert [len(groups.of(name)) for name in GROUP_NAMES] == [4, 10, 10]
+    assert set(DEFAULT_SPEC.inat_val) == set(SPECIES_NAMES)
+    assert len(set(DEFAULT_SPEC.inat_val.values())) == 1

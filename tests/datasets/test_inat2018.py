@@ -316,6 +316,11 @@ class TestDefects:
         assert error.value.command == "rsbench data prepare inat2018"
         assert error.value.where == str(folders.data / "inat2018")
 
+    def test_no_images(self, tree: Tree, here: Folders) -> None:
+        shutil.rmtree(tree() / "train_val2018")
+        with pytest.raises(NotPreparedError, match="images are not there"):
+            opened(here)
+
     def test_hidden_names(self, tree: Tree, here: Folders) -> None:
         (tree() / "categories.json").unlink()
         with pytest.raises(NotPreparedError, match="hide the names"):

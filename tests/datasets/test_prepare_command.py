@@ -5,11 +5,18 @@ from typing import Any
 import pytest
 
 from rsbench.cli import main
-from rsbench_datasets.demo_world import DOTA_CLASSES, FUSRS_CLASSES, WorldSpec, world
+from rsbench_datasets.demo_world import (
+    DOTA_CLASSES,
+    FUSRS_CLASSES,
+    WorldSpec,
+    world,
+)
+from rsbench_datasets.demo_world.species import SPECIES_NAMES
 
 ONE = dict.fromkeys(DOTA_CLASSES, 1)
 SHIPS = dict.fromkeys(FUSRS_CLASSES, 1)
-SMALL = WorldSpec(ONE, ONE, SHIPS, SHIPS)
+PLANTS = dict.fromkeys(SPECIES_NAMES, 1)
+SMALL = WorldSpec(ONE, ONE, SHIPS, SHIPS, PLANTS, PLANTS)
 LINES = [f"{4 * n} 2 {4 * n + 3} 2 {4 * n + 3} 6 {4 * n} 6 ship 0" for n in range(3)]
 
 
@@ -27,7 +34,7 @@ def seeds(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return seeds
 
 
-def test_demo_prepares_both_targets(
+def test_demo_prepares_its_targets(
     seeds: list[int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["data", "prepare", "demo", "--data-dir", str(tmp_path / "here"), "--seed", "5"]
@@ -38,6 +45,7 @@ def test_demo_prepares_both_targets(
     assert folder.name.startswith("seed5-")
     assert f"demo_dota is ready: {folder / 'dota'}" in shown.out
     assert f"demo_fusrs is ready: {folder / 'fusrs'}" in shown.out
+    assert f"demo_inat is ready: {folder / 'inat'}" in shown.out
     assert "Preparing" not in shown.out
     assert "Preparing demo_dota" in shown.err
     assert main(command) == 0

@@ -1,8 +1,8 @@
-"""The embedded demo world: two small long-tailed data sets, rendered on demand.
+"""The embedded demo world: three small long-tailed data sets, rendered on demand.
 
 The world stands in for the real data sets in the demo. It is written in their genuine
-on-disk formats (DOTA-v1.0 as torchgeo reads it, and the FUSRS release), so that the demo
-runs through the same loaders as real data. Nothing in it is real imagery.
+on-disk formats (DOTA-v1.0 as torchgeo reads it, the FUSRS release, and iNaturalist 2018), so
+that the demo runs through the same loaders as real data. Nothing in it is real imagery.
 
 Usage::
 
@@ -16,10 +16,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from rsbench_datasets.demo_world.species import SPECIES, SPECIES_NAMES
 from rsbench_datasets.dota_versions import CLASSES
 
-WORLD_VERSION = 1
-"""Version of the pictures: raise it whenever a change alters any rendered byte."""
+WORLD_VERSION = 2
+"""Version of the worlds: raise it whenever a change alters any rendered byte or adds a part.
+Version 2 added ``inat``; the bytes of ``dota`` and ``fusrs`` are those of version 1."""
 
 DOTA_CLASSES = CLASSES
 """The 15 classes of DOTA-v1.0, spelled as in its annotation files."""
@@ -51,6 +53,8 @@ _FUSRS_TRAIN = MappingProxyType(
     {"cargo": 362, "other": 159, "fishing": 76, "tanker": 30, "dredger": 23}
 )
 _FUSRS_TEST = MappingProxyType(dict.fromkeys(FUSRS_CLASSES, 200))
+_INAT_TRAIN = MappingProxyType({species.name: species.train for species in SPECIES})
+_INAT_VAL = MappingProxyType(dict.fromkeys(SPECIES_NAMES, 20))
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,10 @@ class WorldSpec:
     """Chips of each class in the train split of FUSRS."""
     fusrs_test: Mapping[str, int] = field(default_factory=lambda: _FUSRS_TEST)
     """Chips of each class in the test split of FUSRS."""
+    inat_train: Mapping[str, int] = field(default_factory=lambda: _INAT_TRAIN)
+    """Photographs of each species in the train split of iNaturalist."""
+    inat_val: Mapping[str, int] = field(default_factory=lambda: _INAT_VAL)
+    """Photographs of each species in its val split, which serves as the test set."""
     objects_per_scene: int = 22
     """Mean number of objects in a DOTA scene."""
 
@@ -84,6 +92,8 @@ class WorldSpec:
             ("dota_val", DOTA_CLASSES),
             ("fusrs_train", FUSRS_CLASSES),
             ("fusrs_test", FUSRS_CLASSES),
+            ("inat_train", SPECIES_NAMES),
+            ("inat_val", SPECIES_NAMES),
         )
         for name, classes in checks:
             for label, count in getattr(self, name).items():

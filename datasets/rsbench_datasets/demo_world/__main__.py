@@ -13,7 +13,7 @@ def _parser() -> argparse.ArgumentParser:
     """Describe the arguments."""
     parser = argparse.ArgumentParser(
         prog="python -m rsbench_datasets.demo_world",
-        description="Render the demo world: two small long-tailed data sets in their real formats.",
+        description="Render the demo world: three long-tailed data sets in their real formats.",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to create")
     parser.add_argument("--seed", type=int, default=0, help="seed of the world (default 0)")

@@ -1,11 +1,13 @@
 """A contact sheet of the demo world: rows of crops a class, for looking at it."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from . import DOTA_CLASSES, FUSRS_CLASSES
+from .species import SPECIES_NAMES
 
 CROP_SIZE = 48
 """Side of a picture on the sheet, the input size of the demo's backbone."""
@@ -13,16 +15,17 @@ COLUMNS = 20
 
 
 def write_contact_sheet(root: Path, path: Path) -> None:
-    """Show test pictures of both data sets of a rendered world.
+    """Show test pictures of all data sets of a rendered world.
 
     DOTA objects are cut by the axis-aligned bounding rectangle of their quadrilateral,
-    without margin, and resized: what a network gets to see.
+    without margin, and resized; photographs are cut to their central square: what a network
+    gets to see.
 
     Args:
         root: folder of the world.
         path: PNG file to write.
     """
-    rows = _dota_rows(root / "dota") + _fusrs_rows(root / "fusrs")
+    rows = _dota_rows(root / "dota") + _fusrs_rows(root / "fusrs") + _inat_rows(root / "inat")
     sheet = np.zeros((CROP_SIZE * len(rows), CROP_SIZE * COLUMNS, 3), dtype=np.uint8)
     for row, crops in enumerate(rows):
         for column, crop in enumerate(crops):
@@ -62,3 +65,23 @@ def _fusrs_rows(root: Path) -> list[list[Image.Image]]:
             with Image.open(root / "data" / path) as chip:
                 rows[int(label)].append(_resized(chip))
     return rows
+
+
+def _inat_rows(root: Path) -> list[list[Image.Image]]:
+    """Take the first photographs of each species from the val split."""
+    rows: list[list[Image.Image]] = [[] for _ in SPECIES_NAMES]
+    content = json.loads((root / "val2018.json").read_text(encoding="utf-8"))
+    labels = {each["image_id"]: each["category_id"] for each in content["annotations"]}
+    for entry in content["images"]:
+        row = rows[labels[entry["id"]]]
+        if len(row) < COLUMNS:
+            with Image.open(root / entry["file_name"]) as photo:
+                row.append(_resized(_central_square(photo)))
+    return rows
+
+
+def _central_square(image: Image.Image) -> Image.Image:
+    """Cut away what a centre crop does not show."""
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.crop((left, top, left + side, top + side))
