@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,8 @@ from rsbench.imagestore import StreamedImages, open_store
 from rsbench.settings import Augmentation, Recipe
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from rsbench.folders import Folders
     from rsbench.target import Progress, Target
 
@@ -59,14 +61,11 @@ def measure_speed(
         full_scale=target.imagery.full_scale,
     )
     good = np.delete(np.arange(len(store), dtype=np.int64), sorted(store.bad))
-    order = np.random.default_rng(0)
+    batches = _batches(good, batch_size)
     random = np.random.default_rng(1)
 
-    def batch() -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        return order.choice(good, min(batch_size, len(good)), replace=False)
-
-    plain = _rate(lambda: len(reader.test(batch(), short_side)[0]), seconds)
-    augmented = _rate(lambda: len(reader.train(batch(), random)[0]), seconds)
+    plain = _rate(lambda: len(reader.test(next(batches), short_side)[0]), seconds)
+    augmented = _rate(lambda: len(reader.train(next(batches), random)[0]), seconds)
     kept = "decoded at every use" if isinstance(store, StreamedImages) else "from decoded images"
     return [
         f"{target.name}: batches of {batch_size} at {image_size} pixels (short side "
@@ -74,6 +73,15 @@ def measure_speed(
         f"without augmentation: {plain:,.0f} images/s",
         f"with augmentation:    {augmented:,.0f} images/s",
     ]
+
+
+def _batches(indices: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
+    """Batches of shuffled indices without end, as training draws them."""
+    order = np.random.default_rng(0)
+    while True:
+        shuffled = order.permutation(indices)
+        for start in range(0, len(shuffled), size):
+            yield shuffled[start : start + size]
 
 
 def _rate(read: Callable[[], int], seconds: float) -> float:
