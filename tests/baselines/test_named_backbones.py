@@ -157,6 +157,11 @@ class TestOptions:
         default = kind.open("x", NamedOptions(), Folders()).info.normalisation
         assert default == kind.declared.normalisation
 
+    def test_a_normalisation_of_another_number_of_bands_is_refused(self) -> None:
+        options = NamedOptions.model_validate({"normalisation": {"mean": (0.5,), "std": (0.5,)}})
+        with pytest.raises(SettingsError, match="1 means and 1 stds for 13 bands"):
+            named_backbone("sentinel2_vit_s16_moco").checkpoint_options(options)
+
     def test_what_shapes_the_network_is_part_of_the_identity(self, tmp_path: Path) -> None:
         kind = fetched(tmp_path)
         choices: list[dict[str, Any]] = [{}, {"pooling": "mean"}, {"image_size": 48}]

@@ -108,7 +108,9 @@ def test_convert_as_a_named_backbone(dinov2: Path, tmp_path: Path, capsys: Captu
     assert (
         main(["weights", "convert", str(dinov2), "--as", "in21k_vit_b16", "--out", str(out)]) == 2
     )
-    assert "do not fit the architecture" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "do not fit the architecture" in shown
+    assert "as published by timm/vit_base_patch16_224.augreg_in21k" in shown
 
 
 def test_convert_for_any_architecture(tmp_path: Path, capsys: Captured) -> None:

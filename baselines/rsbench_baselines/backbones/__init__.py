@@ -1,1 +1,1 @@
-"""Backbones: local checkpoints of timm architectures, and the demo network."""
+"""Backbones: published weights by name, local checkpoints, and the demo networks."""

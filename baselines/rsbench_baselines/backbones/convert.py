@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from rsbench.errors import CheckpointError
 from rsbench_baselines.backbones.architecture import empty_network, stores_buffers
 from rsbench_baselines.backbones.file_hash import file_hash
-from rsbench_baselines.backbones.mae import what_else
+from rsbench_baselines.backbones.mae import DECODER_KEYS, what_else
 from rsbench_baselines.backbones.weights import fit_position_table, load_strictly, read_stored
 from rsbench_baselines.backbones.windows import fit_windows
 
@@ -49,7 +49,9 @@ class Converted:
         ]
 
 
-def convert_file(source: Path, out: Path, options: CheckpointOptions) -> Converted:
+def convert_file(
+    source: Path, out: Path, options: CheckpointOptions, remedy: str = ""
+) -> Converted:
     """Write the weights in ``source`` to ``out``: timm's keys, safetensors, dtype as it is.
 
     The position table keeps its own grid; it is resized when the network is built. The same
@@ -60,6 +62,7 @@ def convert_file(source: Path, out: Path, options: CheckpointOptions) -> Convert
             taken out of what surrounds it.
         out: safetensors file to write, in one step.
         options: the network that must take the weights strictly, and ``ignore_keys``.
+        remedy: what the reader can do where they do not fit; "": look at the architecture.
 
     Raises:
         CheckpointError: a key is missing or unexpected, a shape differs, the source cannot be
@@ -67,7 +70,7 @@ def convert_file(source: Path, out: Path, options: CheckpointOptions) -> Convert
     """
     stored = read_stored(source)
     kept = {k: v for k, v in stored.items() if not k.startswith(options.ignore_keys)}
-    weights = _checked(kept, options, source)
+    weights = _checked(kept, options, source, remedy)
     sha256 = _save(weights, out)
     return Converted(
         sha256=sha256,
@@ -78,7 +81,7 @@ def convert_file(source: Path, out: Path, options: CheckpointOptions) -> Convert
 
 
 def _checked(
-    weights: dict[str, Tensor], options: CheckpointOptions, source: Path
+    weights: dict[str, Tensor], options: CheckpointOptions, source: Path, remedy: str
 ) -> dict[str, Tensor]:
     """``weights`` without what a Swin computes itself, once the network has taken them."""
     network = _skeleton(options, source)
@@ -88,7 +91,8 @@ def _checked(
         resized = fit_position_table(_as_float(fitted), network, resize, source)
         load_strictly(network, resized, source, assign=True)
     except CheckpointError as error:
-        advice = what_else(weights)
+        encoder_wanted = set(DECODER_KEYS) <= set(options.ignore_keys)
+        advice = (what_else(weights) if encoder_wanted else "") or remedy
         if not advice:
             raise
         raise CheckpointError(error.what, where=source, remedy=advice) from error

@@ -65,7 +65,7 @@ def _keep(
     path = kind.weights_file(folders)
     source_sha256 = file_hash(file)
     known = "" if kind.declared.source is None else kind.declared.source.sha256
-    converted = convert_file(file, path, kind.native_options())
+    converted = convert_file(file, path, kind.native_options(), kind.another_file())
     note = Note(
         source=kind.declared.published_as if downloaded else file.name,
         revision=_revision(kind, file) if downloaded else "",

@@ -93,7 +93,7 @@ class NamedBackbone(Checkpoint, PretrainedBackbone):
         """The declaration under ``options``.
 
         Raises:
-            SettingsError: the image size does not fit the network.
+            SettingsError: the image size or the normalisation does not fit the network.
         """
         declared = cls.declared
         image_size = options.image_size or declared.image_size
@@ -102,13 +102,21 @@ class NamedBackbone(Checkpoint, PretrainedBackbone):
                 f"{cls.kind}: image_size {image_size} is no multiple of {declared.multiple}",
                 remedy=f"take {max(1, round(image_size / declared.multiple)) * declared.multiple}",
             )
+        normalisation = options.normalisation or declared.normalisation
+        wanted = len(declared.bands.bands)
+        means, stds = len(normalisation.mean), len(normalisation.std)
+        if normalisation.statistics == "fixed" and {means, stds} != {wanted}:
+            raise SettingsError(
+                f"{cls.kind}: normalisation has {means} means and {stds} stds for {wanted} bands",
+                remedy="state one mean and one std for each band",
+            )
         return CheckpointOptions(
             architecture=declared.architecture,
             arguments=declared.arguments_at(image_size, options.pooling),
             weights=options.weights or "",
             image_size=image_size,
             norm_eps=declared.norm_eps,
-            normalisation=options.normalisation or declared.normalisation,
+            normalisation=normalisation,
             position_resize=options.position_resize,
             ignore_keys=declared.ignore_keys,
             bands=declared.bands.bands,
@@ -129,6 +137,13 @@ class NamedBackbone(Checkpoint, PretrainedBackbone):
         """What brings the weights to this machine."""
         source = "" if cls.declared.source is not None else " --from FILE"
         return f"rsbench weights fetch {cls.kind}{source}"
+
+    @classmethod
+    def another_file(cls) -> str:
+        """What to do about a file that does not hold these weights."""
+        published = cls.declared.published_as
+        where = f", as published by {published}" if published else ""
+        return f"give the weights of {cls.kind} ({cls.declared.architecture}){where}"
 
     @classmethod
     def weights_facts(cls) -> WeightsFacts:
@@ -179,7 +194,9 @@ class NamedBackbone(Checkpoint, PretrainedBackbone):
         Raises:
             CheckpointError: the file does not hold these weights, or cannot be written.
         """
-        return cls.convert(source, out, cls.native_options())
+        from rsbench_baselines.backbones.convert import convert_file
+
+        return convert_file(source, out, cls.native_options(), cls.another_file()).lines()
 
     @classmethod
     def native_options(cls) -> CheckpointOptions:

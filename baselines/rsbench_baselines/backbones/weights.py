@@ -182,7 +182,7 @@ def load_strictly(
             f"the weights do not fit the architecture: {'; '.join(misfits)}",
             where=path,
             remedy="check the architecture and its arguments; keys that are meant to be left out "
-            "go into ignore_keys",
+            "go into ignore_keys (--ignore)",
         )
     network.load_state_dict(weights, strict=True, assign=assign)
 

@@ -19,10 +19,11 @@ _DOWNSAMPLE = re.compile(r"^layers\.(\d+)\.downsample\.")
 
 
 def fit_windows(weights: dict[str, Tensor], network: nn.Module, path: Path) -> dict[str, Tensor]:
-    """``weights`` without the buffers of a Swin that timm computes and does not store.
+    """``weights`` without the buffers of a Swin that timm computes, and with timm's stages.
 
     Older files store them: the index of relative positions, which must equal the network's
     own, and the masks of shifted windows, which follow from window and image size alone.
+    The authors' own files number the halvings of the image otherwise (``_downsampling_first``).
     Everything else, and every other network's weights, stay as they are.
 
     Args:
