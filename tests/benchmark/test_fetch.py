@@ -156,6 +156,15 @@ class TestResume:
         assert site.asked[1]["If-Range"] == '"old"'
         assert waited == [1.0]
 
+    def test_where_no_length_is_told_the_known_size_tells_that_it_broke(
+        self, site: Website, file: RemoteFile, tmp_path: Path
+    ) -> None:
+        site.lengths = False
+        site.cuts = [HALF]
+        sized = RemoteFile(file.name, file.url, len(OLD))
+        assert fetch(sized, tmp_path).read_bytes() == OLD
+        assert site.asked[1]["Range"] == f"bytes={HALF}-"
+
     def test_a_later_run_goes_on_too(self, site: Website, file: RemoteFile, tmp_path: Path) -> None:
         give_up_after(site, HALF, file, tmp_path)
         seen: list[tuple[int, int]] = []

@@ -272,9 +272,12 @@ class TestLinks:
         with tarfile.open(tmp_path / "a.tar", "w") as archive:
             add(archive, "a", b"old")
             add(archive, "b", type=tarfile.LNKTYPE, linkname="a")
+            add(archive, "c", type=tarfile.SYMTYPE, linkname="a")
             add(archive, "a", b"new")
+            add(archive, "c", b"a file now")
         unpack(tmp_path / "a.tar", folder)
-        assert tree(folder) == {"a": b"new", "b": b"old"}
+        assert tree(folder) == {"a": b"new", "b": b"old", "c": b"a file now"}
+        assert not (folder / "c").is_symlink()
 
     def test_links_in_a_zip(self, tmp_path: Path, folder: Path) -> None:
         def zipped(target: str, mode: int = stat.S_IFLNK | 0o777) -> Path:
@@ -373,6 +376,14 @@ class TestDamage:
             content[content.index(mark) + flags] |= 1
         archive.write_bytes(content)
         with pytest.raises(DownloadError, match="encrypted"):
+            unpack(archive, folder)
+
+    def test_a_zip_that_tells_a_wrong_size(self, tmp_path: Path, folder: Path) -> None:
+        archive = pack(tmp_path / "a.zip", {"a": b"content"})
+        content = bytearray(archive.read_bytes())
+        content[content.index(b"PK\x01\x02") + 24] += 1  # uncompressed size, central directory
+        archive.write_bytes(content)
+        with pytest.raises(DownloadError, match="7 of 8 bytes"):
             unpack(archive, folder)
 
     def test_a_missing_archive_or_part(self, tmp_path: Path, folder: Path) -> None:

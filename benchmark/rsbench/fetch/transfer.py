@@ -77,8 +77,6 @@ def transfer(file: RemoteFile, part: Part, progress: Progress | None) -> None:
 
 
 def _attempt(file: RemoteFile, part: Part, progress: Progress | None) -> None:
-    if file.size is not None and part.size > file.size:
-        part.discard()
     if part.path.exists() and part.size == file.size:
         return
     with _open(file, part) as response:
