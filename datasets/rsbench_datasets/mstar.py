@@ -133,7 +133,8 @@ class Mstar(FileTarget):
         Raises:
             TargetError: the classes cannot be thinned as asked.
         """
-        train, source = _TRAIN, "the published 10-class set (17 and 15 degrees depression)"
+        train: tuple[int, ...] = _TRAIN
+        source = "the published 10-class set (17 and 15 degrees depression)"
         if options.long_tail is not None:
             train = long_tail_sizes(_TRAIN, CLASSES, options.long_tail)
             source += ", train thinned as asked"
