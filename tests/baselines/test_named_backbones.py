@@ -157,6 +157,16 @@ class TestOptions:
         default = kind.open("x", NamedOptions(), Folders()).info.normalisation
         assert default == kind.declared.normalisation
 
+    def test_satmae_is_fed_as_the_released_code_does_or_as_it_was_trained(self) -> None:
+        kind = named_backbone("satmae_vit_l16")
+        default = kind.checkpoint_options(NamedOptions()).normalisation
+        assert (default.mean, default.std) == ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+        chosen = NamedOptions(normalisation="training")
+        trained = kind.checkpoint_options(chosen).normalisation
+        assert trained.mean == pytest.approx((0.4182, 0.4215, 0.3991), abs=1e-4)
+        augreg = named_backbone("in21k_vit_b16")
+        assert augreg.checkpoint_options(chosen).normalisation.mean == (0.5, 0.5, 0.5)
+
     def test_a_normalisation_of_another_number_of_bands_is_refused(self) -> None:
         options = NamedOptions.model_validate({"normalisation": {"mean": (0.5,), "std": (0.5,)}})
         with pytest.raises(SettingsError, match="1 means and 1 stds for 13 bands"):

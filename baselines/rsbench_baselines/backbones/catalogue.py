@@ -8,8 +8,8 @@ Where the facts are from:
   digital numbers divided by 10000 and nothing else). SSL4EO-S12's networks have 6 heads, like
   timm's ViT-S and unlike the original MoCo v3.
 - SatMAE: the authors' README (address) and util/datasets.py: fMoW-RGB is normalised with its own
-  statistics. The released code of MetaPEFT feeds SatMAE with mean and deviation 0.5 instead; the
-  option ``normalisation`` states that.
+  statistics. The released code of MetaPEFT feeds SatMAE with mean and deviation 0.5 instead, and
+  so do we by default (paper sections 3 and 9.4); ``normalisation: training`` is the other.
 
 A checksum is here where its publisher shows it; otherwise it is empty, and what was downloaded is
 recorded beside the converted weights. Parameters are counted without classifier, at
@@ -29,7 +29,7 @@ from rsbench.imagery import PICTURE, BandInput
 from rsbench_baselines.backbones.mae import DECODER_KEYS
 
 HALF = Normalisation(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
-"""AugReg ViTs."""
+"""AugReg ViTs; and SatMAE, as MetaPEFT's released code feeds it."""
 IMAGENET = Normalisation(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 """Swin, ConvNeXt, DINOv2."""
 FMOW_RGB = Normalisation(
@@ -58,7 +58,8 @@ class PretrainedWeights:
         licence: terms of the weights; "" where the authors state none.
         parameters: number of parameters without classifier, at ``native_size``.
         download_size: what a download takes ("346 MB"); "" where nothing is published.
-        normalisation: what the weights were trained with.
+        normalisation: what the network is fed with by default.
+        training_normalisation: what the weights were trained with, where that is another one.
         image_size: side of the input by default, pixels.
         native_size: side that the stored position table or windows are for, pixels.
         multiple: what the side of the input must be a multiple of, pixels.
@@ -84,6 +85,7 @@ class PretrainedWeights:
     ignore_keys: tuple[str, ...] = ("head.",)
     bands: BandInput = PICTURE
     disclaimer: str = ""
+    training_normalisation: Normalisation | None = None
 
     def arguments_at(self, image_size: int, pooling: str) -> dict[str, JsonValue]:
         """Arguments of the architecture for an image size, with ``class_token`` or ``mean``."""
@@ -171,7 +173,8 @@ def _satmae(
         licence="",  # neither the repository nor its README states one
         parameters=parameters,
         download_size="" if source is None else "1.3 GB or more",
-        normalisation=FMOW_RGB,
+        normalisation=HALF,
+        training_normalisation=FMOW_RGB,
         norm_eps=1e-6,
         ignore_keys=DECODER_KEYS,
         disclaimer=disclaimer,

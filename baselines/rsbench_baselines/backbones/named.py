@@ -38,9 +38,9 @@ class NamedOptions(Settings):
     pooling: Literal["class_token", "mean"] = "class_token"
     """Feature of a ViT: its class token, or the mean of the others, behind the last norm. A Swin
     or ConvNeXt has no class token and takes the mean in any case."""
-    normalisation: Normalisation | None = None
-    """Another normalisation than the weights were trained with (mean and std 0.5: MetaPEFT's
-    released code, whatever the weights)."""
+    normalisation: Normalisation | Literal["training"] | None = None
+    """Another normalisation than the declared one; ``training``: that of the pretraining, which
+    differs for SatMAE (its images' own statistics in place of the released code's 0.5)."""
     weights: str | None = None
     """A weights file of one's own in place of the fetched one; it is read strictly, too."""
 
@@ -102,7 +102,7 @@ class NamedBackbone(Checkpoint, PretrainedBackbone):
                 f"{cls.kind}: image_size {image_size} is no multiple of {declared.multiple}",
                 remedy=f"take {max(1, round(image_size / declared.multiple)) * declared.multiple}",
             )
-        normalisation = options.normalisation or declared.normalisation
+        normalisation = cls._normalisation(options)
         wanted = len(declared.bands.bands)
         means, stds = len(normalisation.mean), len(normalisation.std)
         if normalisation.statistics == "fixed" and {means, stds} != {wanted}:
@@ -123,6 +123,13 @@ class NamedBackbone(Checkpoint, PretrainedBackbone):
             quantity=declared.bands.quantity,
             disclaimer=declared.disclaimer,
         )
+
+    @classmethod
+    def _normalisation(cls, options: NamedOptions) -> Normalisation:
+        declared = cls.declared
+        if options.normalisation == "training":
+            return declared.training_normalisation or declared.normalisation
+        return options.normalisation or declared.normalisation
 
     @classmethod
     def _from_a_file(cls, options: CheckpointOptions, file: str) -> CheckpointOptions:
