@@ -116,6 +116,7 @@ def _check(chosen: Chosen, folders: Folders, everything: bool) -> list[Finding]:
                 folders,
                 name=choice.name,
                 limit=None if everything else DEFAULT_LIMIT,
+                prepare=True,
                 progress=progress,
             )
     except SettingsError as error:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rsbench import registry
-from rsbench.errors import RsbenchError
+from rsbench.errors import NotPreparedError, RsbenchError
 from rsbench.folders import Folders
 from rsbench.plugin_kit.findings import Finding, finding, raised, some
 from rsbench.plugin_kit.index_checks import SPLITS, check_index
@@ -39,6 +39,7 @@ def check_target(
     *,
     name: str = "",
     limit: int | None = DEFAULT_LIMIT,
+    prepare: bool = False,
     progress: Progress | None = None,
 ) -> list[Finding]:
     """Open a target, look at its index and its images, and read some in a second process.
@@ -49,6 +50,7 @@ def check_target(
         folders: where data and caches lie, and where relative paths start.
         name: label to open it under; by default its kind.
         limit: images of each split to read, evenly spread; None for all of them.
+        prepare: whether a target that prepares itself, and is not, is prepared first.
         progress: called with (done, total) images for each split in turn.
 
     Returns:
@@ -64,7 +66,7 @@ def check_target(
     folders = folders or Folders()
     request = Request(found, label, checked, folders, {})
     try:
-        target = found.open(label, checked, folders)
+        target = _open(request, prepare, progress)
         known = found.known_counts(checked)
     # foreign code may raise anything; that it does is the finding
     except Exception as error:
@@ -77,6 +79,17 @@ def check_target(
     except Exception as error:
         findings.append(Finding("is a target", "fail", f"looking at it raises {raised(error)}"))
     return findings
+
+
+def _open(request: Request, prepare: bool, progress: Progress | None) -> Target:
+    kind = request.kind
+    try:
+        return kind.open(request.name, request.options, request.folders)
+    except NotPreparedError:
+        if not (prepare and kind.prepares_itself):
+            raise
+    kind.prepare(request.options, request.folders, progress=progress)
+    return kind.open(request.name, request.options, request.folders)
 
 
 def validated(kind: Any, name: str, options: Mapping[str, Any] | Settings | None) -> Settings:
