@@ -26,7 +26,7 @@ SCENE = 84
 SIDES = (66, 84)
 """Shortest and longest side of a photograph, pixels."""
 
-_SIZES = (17.0, 33.0)
+_SIZES = (20.0, 33.0)
 _STAMP = 2 * (ceil(REACH * _SIZES[1]) + 2)  # side of the largest drawn thing, pixels
 
 DRAWINGS: Mapping[str, Draw] = MappingProxyType(
@@ -83,7 +83,7 @@ def render_photo(rng: Rng, species: Species) -> npt.NDArray[np.uint8]:
         offset = rng.uniform(-4, 4, 2)
         cast_shadow(picture, stamp, centre, (float(offset[0]), float(offset[1])), 0.4)
     paste(picture, stamp, centre)
-    if rng.random() < 0.35:
+    if rng.random() < 0.3:
         cover(rng, picture, habitat)
     return _crop(rng, expose(rng, _defocus(rng, picture)))
 
@@ -106,7 +106,7 @@ def _pose(rng: Rng, species: Species) -> Pose:
 
 def _defocus(rng: Rng, picture: FloatArray) -> FloatArray:
     """Miss the focus a little, or shake the camera, on some photographs."""
-    if rng.random() < 0.65:
+    if rng.random() < 0.75:
         return picture
     image = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
     blurred = image.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.5, 1.5))))
