@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from rsbench.errors import ImageError, NotPreparedError, TargetError
+from rsbench.errors import DownloadError, ImageError, NotPreparedError, TargetError
 from rsbench.target import KnownCounts, OnBadImage, Split, SplitName, Target
 from rsbench_datasets import scenes
 from rsbench_datasets.content import Row, content_hash, leak_remarks
@@ -130,8 +130,7 @@ class Dota(Target):
         if source is not None:
             link_source(folders.resolve(source), root, version, split, progress)
         else:
-            for each in [each for each in SPLITS if split in (None, each)]:
-                download(root, each, version, progress)
+            _download(root, [each for each in SPLITS if split in (None, each)], version, progress)
         for each in [each for each in SPLITS if is_prepared(root, each, version)]:
             _index(root, each, version, folders, progress)
         return root
@@ -195,6 +194,23 @@ class Dota20(Dota):
     description: ClassVar[str] = "DOTA-v2.0 object crops, 18 classes, more scenes"
     download_size: ClassVar[str] = "22 GB"
     command: ClassVar[str] = "rsbench data prepare dota20"
+
+
+def _download(
+    root: Path, splits: list[DotaSplit], version: DotaVersion, progress: Progress | None
+) -> None:
+    """Download ``splits``; an error tells the other way to get them, too."""
+    try:
+        for split in splits:
+            download(root, split, version, progress)
+    except DownloadError as error:
+        raise DownloadError(
+            error.what,
+            where=error.where,
+            remedy=f"{error.remedy}; or fetch {version.name} from {Dota.homepage} and link it with "
+            "'--from FOLDER --split train', and again with val",
+            command=error.command,
+        ) from error
 
 
 def _index(

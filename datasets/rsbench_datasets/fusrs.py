@@ -102,7 +102,7 @@ class Fusrs(FileTarget):
         chips = cls.image_folder(root, [entry for entries in lists for entry in entries])
         files = [folder / file for file in LISTS]
         train, test = (
-            tuple(listed_samples(entries, chips, file, repeats))
+            listed_samples(entries, chips, file, repeats)
             for entries, file in zip(lists, files, strict=True)
         )
         remarks = [

@@ -6,11 +6,12 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from rsbench.errors import TargetError
-from rsbench_datasets.file_samples import FileSample
+from rsbench_datasets.file_samples import FileSamples
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 _FORMAT = "a line reads: relative_path label, with labels 0 to {highest}"
@@ -64,7 +65,7 @@ def read_path_list(file: Path, classes: int) -> list[ListedPath]:
 
 def listed_samples(
     entries: list[ListedPath], folder: Path, file: Path, repeats: Repeats = "keep"
-) -> Iterator[FileSample]:
+) -> FileSamples:
     """The samples that ``entries`` stand for.
 
     Their paths serve as ids; the second, third, ... line of a path gets ``#2``, ``#3``, ...
@@ -76,24 +77,29 @@ def listed_samples(
         repeats: whether lines that list an image once more count.
     """
     seen: Counter[str] = Counter()
+    ids: list[str] = []
+    rows: list[ListedPath] = []
     for entry in entries:
         seen[entry.path] += 1
         times = seen[entry.path]
-        if times > 1 and repeats == "drop":
-            continue
-        name = entry.path if times == 1 else f"{entry.path}#{times}"
-        yield FileSample(name, folder / entry.path, entry.label, f"{file.name}:{entry.line}")
+        if times == 1 or repeats == "keep":
+            ids.append(entry.path if times == 1 else f"{entry.path}#{times}")
+            rows.append(entry)
+    unique = len(rows) == len(seen)
+    return FileSamples(
+        ids=tuple(ids),
+        labels=np.array([row.label for row in rows], dtype=np.int64),
+        root=folder,
+        paths=None if unique else tuple(row.path for row in rows),
+        listed=tuple(f"{file.name}:{row.line}" for row in rows),
+    )
 
 
 def repeat_remarks(entries: list[ListedPath], file: Path, repeats: Repeats) -> tuple[str, ...]:
     """What a reader must know about images that ``entries`` list several times; () for none."""
     first: dict[str, int] = {}
-    again = differing = 0
-    for entry in entries:
-        label = first.setdefault(entry.path, entry.label)
-        differing += label != entry.label
-        again += 1
-    again -= len(first)
+    differing = sum(first.setdefault(each.path, each.label) != each.label for each in entries)
+    again = len(entries) - len(first)
     if not again:
         return ()
     what = "count once more" if repeats == "keep" else "are left out"

@@ -97,8 +97,7 @@ class PlacesLt(FileTarget):
         lists = [read_path_list(file, len(class_names)) for file in files]
         base = _image_folder(root, lists[0])
         train, test = (
-            tuple(listed_samples(entries, base, file))
-            for entries, file in zip(lists, files, strict=True)
+            listed_samples(entries, base, file) for entries, file in zip(lists, files, strict=True)
         )
         remarks = [
             remark

@@ -184,6 +184,7 @@ def test_without_network_it_says_what_to_fetch(
     assert error.value.where == where
     assert where in error.value.remedy
     assert f"/datasets/{REPOSITORY}/resolve/{REVISION}/samples.csv" in error.value.remedy
+    assert "'--from FOLDER --split train'" in error.value.remedy
 
 
 def test_the_copy_is_torchgeos() -> None:
