@@ -1,6 +1,8 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from rsbench.folders import Folders
@@ -29,3 +31,31 @@ def make_dota_source(make_image: Callable[..., Path]) -> Callable[..., Path]:
         return folder
 
     return make
+
+
+@pytest.fixture
+def open_chips(folders: Folders) -> Callable[..., Any]:
+    from rsbench_datasets.map_chips.target import MapChips
+
+    def opened(**options: Any) -> MapChips:
+        """Chips from maps: ``scenes``, ``labels.gpkg`` and a split column, unless told else."""
+        given = {
+            "scenes": "scenes",
+            "labels": "labels.gpkg",
+            "label_column": "crop",
+            "split": {"by": "column"},
+        }
+        settings = MapChips.Options.model_validate(given | options)
+        return MapChips.open("maps", settings, folders)
+
+    return opened
+
+
+@pytest.fixture
+def one_scene(tmp_path: Path) -> np.ndarray:
+    """Writes ``scenes/a.tif`` and returns its pixels, (height, width, bands)."""
+    from maps import north_up, scene_pixels, write_scene
+
+    pixels = scene_pixels()
+    write_scene(tmp_path / "scenes" / "a.tif", pixels, north_up())
+    return pixels.transpose(1, 2, 0)

@@ -2,10 +2,13 @@
 
 * ``options``: what a matrix states;
 * ``labels``: rows of the vector file;
-* ``rasters``: headers of scenes, and windows of their pixels;
+* ``headers``: what scenes say about themselves;
 * ``windows``: from a place on the map to a rectangle of pixels;
+* ``finding``: which places lie in a scene;
+* ``reading``: windows of its pixels;
 * ``placement``: which scene each place is taken from;
 * ``footprints``: chips on the ground, and how near they are;
+* ``deal``: squares of ground for train and test;
 * ``split``: train and test;
 * ``manifest``: the chips, remembered between runs;
 * ``target``: the target itself.

@@ -69,16 +69,22 @@ class Footprints:
         Returns:
             Shape (chips,), true for some of ``chips`` only.
         """
+        result = np.zeros(len(chips), dtype=np.bool_)
+        result[self.neighbours(chips, others, gap)[0]] = True
+        return result
+
+    def neighbours(
+        self, chips: NDArray[np.bool_], others: NDArray[np.bool_], gap: float
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Indices of all pairs of :meth:`near`: of ``chips`` and of ``others``, (pairs,) each."""
         import shapely
 
         outlines = shapely.polygons(self.corners)
-        judged = np.flatnonzero(chips)
-        tree = shapely.STRtree(outlines[others])
+        judged, among = np.flatnonzero(chips), np.flatnonzero(others)
         reach = gap * self.stretch + _SHRINK * self.pixel
-        found = tree.query(outlines[judged], predicate="dwithin", distance=reach)[0]
-        result = np.zeros(len(chips), dtype=np.bool_)
-        result[judged[found]] = True
-        return result
+        tree = shapely.STRtree(outlines[among])
+        first, second = tree.query(outlines[judged], predicate="dwithin", distance=reach)
+        return judged[first], among[second]
 
 
 def footprints(

@@ -85,7 +85,11 @@ def read_places(file: Path, options: MapChipsOptions) -> Places:
     used = [name in options.classes or not options.classes for name in rows.cells["label"]]
     keep = [i for i in range(len(used)) if used[i] and i not in problems and i not in repeated]
     if not keep:
-        raise TargetError("the file has no usable row", where=file, remedy="check its contents")
+        raise TargetError(
+            "the file has no usable row",
+            where=file,
+            remedy="check the file, and the options 'layer', 'label_column' and 'classes'",
+        )
     counts = Counter(problems.values())
     reasons = [f"{count} {what}" for what, count in sorted(counts.items())]
     others = sum(not each for i, each in enumerate(used) if i not in problems)

@@ -1,14 +1,10 @@
 """Divide chips into train and test.
 
-Squares of ground, or scenes, go to one side as a whole. They are dealt out greedily, once for
-each of several random orders, and the best deal is kept: the one that leaves the fewest classes
-without training chips, then the fewest without test chips, then loses the fewest training chips
-to the gap, then comes nearest to the test share asked for.
-
-One deal goes like this. A unit that alone holds a class is for training. Then, as long as there
-are units: of the classes that are left, take the one with the fewest chips left, and the next
-unit that holds it; the unit goes to the side that lacks more of the class. The class's last unit
-goes to a side that has none of it yet.
+Squares of ground, or scenes, go to one side as a whole. They are dealt out once for each of
+several random orders (see :mod:`rsbench_datasets.map_chips.deal`), training chips in the gap
+around test chips are taken out, and the best deal is kept: the one that leaves the fewest
+classes without training chips, then the fewest without test chips, then loses the fewest
+training chips to the gap, then comes nearest to the test share asked for.
 """
 
 from __future__ import annotations
@@ -19,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rsbench.errors import TargetError
+from rsbench_datasets.map_chips.deal import deal, spare
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,15 +101,16 @@ def _by_units(chips: ChipsToDivide, rule: BlockSplit | SceneSplit) -> Division:
     np.add.at(counts, (units, chips.labels), 1)
     random = np.random.default_rng(rule.seed)
     deals = [
-        _judge(chips, deal(counts, rule.test_fraction, random)[units], rule) for _ in range(_DEALS)
+        _judge(chips, units, deal(counts, rule.test_fraction, random), rule) for _ in range(_DEALS)
     ]
     best = min(deals, key=lambda each: each.merit)
     if not best.test.any():
         raise TargetError(
-            f"each of the {number} {what} holds a class that no other holds, so that none can be "
-            "spared for the test",
+            f"none of the {number} {what} can be spared for the test: a class would lose its last "
+            "training chip to it or to the gap around it",
             where=chips.file,
-            remedy="make the units smaller, or name the classes to use in the option 'classes'",
+            remedy="use smaller blocks, more scenes or a smaller gap, or leave rare classes out "
+            "with the option 'classes'",
         )
     for_test = np.unique(units[best.test]).size
     where = f" in {chips.ground.system}" if rule.by == "blocks" else ""
@@ -130,15 +128,32 @@ class _Deal:
     merit: tuple[float, ...]
 
 
-def _judge(chips: ChipsToDivide, test: NDArray[np.bool_], rule: BlockSplit | SceneSplit) -> _Deal:
+def _judge(
+    chips: ChipsToDivide,
+    units: NDArray[np.int64],
+    test_units: NDArray[np.bool_],
+    rule: BlockSplit | SceneSplit,
+) -> _Deal:
+    test = test_units[units]
     lost = chips.ground.near(~test, test, rule.gap_metres)
-    classes = len(chips.class_names)
-    absent = [
-        int((np.bincount(chips.labels[side], minlength=classes) == 0).sum())
-        for side in (~test & ~lost, test)
-    ]
-    merit = (*absent, int(lost.sum()), abs(float(test.mean()) - rule.test_fraction))
+    without_train, without_test = _absent(chips, ~test & ~lost), _absent(chips, test)
+    if without_train:
+        for label in without_train:
+            own = ~test & (chips.labels == label)
+            pairs = chips.ground.neighbours(own, test, rule.gap_metres)
+            test_units = spare(test_units, units, *pairs)
+            test = test_units[units]
+        lost = chips.ground.near(~test, test, rule.gap_metres)
+        without_train, without_test = _absent(chips, ~test & ~lost), _absent(chips, test)
+    share = abs(float(test.mean()) - rule.test_fraction)
+    merit = (len(without_train), len(without_test), int(lost.sum()), share)
     return _Deal(test, lost, merit)
+
+
+def _absent(chips: ChipsToDivide, side: NDArray[np.bool_]) -> list[int]:
+    counts = np.bincount(chips.labels[side], minlength=len(chips.class_names))
+    absent: list[int] = np.flatnonzero(counts == 0).tolist()
+    return absent
 
 
 def _units(chips: ChipsToDivide, rule: BlockSplit | SceneSplit) -> NDArray[np.int64]:
@@ -147,42 +162,6 @@ def _units(chips: ChipsToDivide, rule: BlockSplit | SceneSplit) -> NDArray[np.in
         return np.unique(chips.scene, return_inverse=True)[1]
     squares = np.floor(chips.ground.middles / rule.block_metres).astype(np.int64)
     return np.unique(squares, axis=0, return_inverse=True)[1].reshape(-1)
-
-
-def deal(
-    counts: NDArray[np.int64], test_fraction: float, random: np.random.Generator
-) -> NDArray[np.bool_]:
-    """Deal units out to train and test, as the module says.
-
-    Args:
-        counts: chips per unit and class, shape (units, classes).
-        test_fraction: share of each class that the test should have.
-        random: draws the order of the units.
-
-    Returns:
-        Which units are for the test, shape (units,).
-    """
-    total = counts.sum(axis=0)
-    wanted = np.maximum(total * test_fraction, 1.0)
-    only = (counts > 0).sum(axis=0) == 1
-    waiting: NDArray[np.bool_] = counts[:, only].sum(axis=1) == 0
-    left = counts[waiting].sum(axis=0)
-    in_test = np.zeros_like(left)
-    test = np.zeros(len(counts), dtype=np.bool_)
-    order = random.permutation(len(counts))
-    for _ in range(int(waiting.sum())):
-        rarest = int(np.where(left > 0, left, np.iinfo(np.int64).max).argmin())
-        holders = order[waiting[order] & (counts[order, rarest] > 0)]
-        unit = holders[0]
-        has_test = in_test[rarest]
-        has_train = total[rarest] - left[rarest] - has_test
-        test[unit] = wanted[rarest] - has_test > total[rarest] - wanted[rarest] - has_train
-        if len(holders) == 1 and not (has_test and has_train):
-            test[unit] = has_train > 0
-        waiting[unit] = False
-        left = left - counts[unit]
-        in_test = in_test + test[unit] * counts[unit]
-    return test
 
 
 def _by_column(chips: ChipsToDivide, rule: ColumnSplit) -> Division:

@@ -76,7 +76,7 @@ class MapChips(Target):
             test=Split(test.ids(scenes), test.labels),
             content_hash=content_hash(class_names, groups, self._rows()),
             disclaimer=options.disclaimer,
-            remarks=(*chips.remarks, *leaks),
+            remarks=(*(f"{name}: {remark}" for remark in chips.remarks), *leaks),
             location=file,
             imagery=imagery(options.pixels),
             on_bad_image=options.on_bad_image,
