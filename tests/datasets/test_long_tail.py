@@ -33,6 +33,7 @@ def test_closed_form() -> None:
     assert sizes([7, 7, 7], imbalance=1) == (7, 7, 7)
     assert sizes([3, 3, 3], imbalance=3) == (3, 1, 1)
     assert sizes([9], imbalance=5) == (9,)
+    assert sizes([49, 49], imbalance=49) == (49, 1)  # 49 * 49 ** -1 is a hair below 1
 
 
 def test_a_class_gives_no_more_than_it_has() -> None:

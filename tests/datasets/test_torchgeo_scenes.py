@@ -29,6 +29,7 @@ from rsbench.imagery import Imagery
 from rsbench.target import Target
 from rsbench_datasets.torchgeo_scenes import any_scenes, catalogue, index, scenes
 from rsbench_datasets.torchgeo_scenes.division import divide
+from rsbench_datasets.torchgeo_scenes.listing import Request, list_images
 
 COUNTS = {"train": 3, "val": 1, "test": 2}
 KINDS = {
@@ -530,6 +531,17 @@ class TestReadThroughTorchgeo:
         copy = pickle.loads(pickle.dumps(target))
         assert np.array_equal(copy.read("train", 3), before)
 
+    def test_what_a_long_tail_leaves_is_read(self, opened: Open) -> None:
+        target = opened("torchgeo_scenes", **self.OPTIONS, long_tail={"imbalance": 2})
+        assert target.train.counts(10).tolist() == [2, *[1] * 9]
+        for number, (sample, label) in enumerate(
+            zip(target.train.ids, target.train.labels, strict=True)
+        ):
+            position = int(sample.removeprefix("train/"))
+            made_as = trees.EUROSAT.index(target.class_names[label])
+            expected = self.VALUES + made_as + 1 + position % 2
+            assert np.array_equal(target.read("train", number), expected)
+
     def test_is_remembered_and_notices_changed_pixels(
         self, opened: Open, tree: Path, request: pytest.FixtureRequest
     ) -> None:
@@ -547,6 +559,31 @@ class TestReadThroughTorchgeo:
         (tree / "eurosat_s2" / "all_imgs" / "AnnualCrop" / "AnnualCrop_1.tif").write_bytes(b"II*")
         with pytest.raises(ImageError, match="cannot read image 0"):
             target.read("train", 0)
+
+
+def test_lists_that_mean_something_else_are_not_trusted(tmp_path: Path) -> None:
+    import torch
+
+    class Odd:
+        root = tmp_path
+        images = ("a.png", "b.png")
+        targets = (1, 0)
+
+        def __init__(self, first: int) -> None:
+            self.images, self.targets = list(self.images), list(self.targets)
+            self.labels = (first, 1 - first)
+
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+            return {"image": torch.zeros(3, 8, 8), "label": torch.tensor(self.labels[index])}
+
+    request = Request("Odd", tmp_path, {})
+    assert list_images(request, Odd(first=1)).files == ("a.png", "b.png")
+    read = list_images(request, Odd(first=0))
+    assert read.files is None
+    assert read.labels == (0, 1)
 
 
 class TestPrepare:
