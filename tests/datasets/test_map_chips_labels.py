@@ -77,6 +77,18 @@ def test_repetitions_are_left_out(
     assert any("1 chips repeat another chip's pixels and label" in each for each in target.remarks)
 
 
+def test_rows_of_other_classes_are_not_judged(
+    open_chips: Opener, tmp_path: Path, one_scene: np.ndarray
+) -> None:
+    label(
+        tmp_path,
+        [box(10, 20, 30, 50), box(10, 20, 30, 50), BOW_TIE],
+        crop=["a", "b", "b", "a"],
+        split=["train", "train", None, "test"],
+    )
+    assert windows(open_chips(classes=["a"])) == [[10, 20, 30, 50]]
+
+
 def test_the_same_row_in_train_and_test(
     open_chips: Opener, tmp_path: Path, one_scene: np.ndarray
 ) -> None:

@@ -79,36 +79,40 @@ def read_places(file: Path, options: MapChipsOptions) -> Places:
         "scene": options.scene_column,
     }
     rows = _read(file, options, {role: name for role, name in columns.items() if name})
-    problems, repeated = _judge(rows, columns, options)
+    wanted, labels = options.classes, rows.cells["label"]
+    unused = {i for i, name in enumerate(labels) if wanted and name and name not in wanted}
+    problems, repeated = _judge(rows, columns, options, unused)
     if problems and options.bad_rows == "error":
         raise _bad_row(file, problems)
-    used = [name in options.classes or not options.classes for name in rows.cells["label"]]
-    keep = [i for i in range(len(used)) if used[i] and i not in problems and i not in repeated]
+    out = unused | repeated | problems.keys()
+    keep = [i for i in range(len(labels)) if i not in out]
     if not keep:
         raise TargetError(
             "the file has no usable row",
             where=file,
             remedy="check the file, and the options 'layer', 'label_column' and 'classes'",
         )
-    counts = Counter(problems.values())
-    reasons = [f"{count} {what}" for what, count in sorted(counts.items())]
-    others = sum(not each for i, each in enumerate(used) if i not in problems)
-    remarks = (
-        f"rows left out: {'; '.join(reasons)}" if reasons else "",
-        f"{len(repeated)} rows repeat another one and are left out" if repeated else "",
-        f"{others} rows with labels that are not in 'classes' are left out" if others else "",
-    )
     shapes = rows.shapes[keep]
     return Places(
         file=file,
-        names=tuple(rows.cells["label"][i] for i in keep),
+        names=tuple(labels[i] for i in keep),
         shapes=shapes,
         is_point=_is_point(shapes),
         splits=tuple(rows.cells["split"][i] for i in keep) if columns["split"] else (),
         scenes=tuple(rows.cells["scene"][i] for i in keep) if columns["scene"] else (),
         crs=rows.crs,
-        remarks=tuple(f"{file.name}: {remark}" for remark in remarks if remark),
+        remarks=tuple(f"{file.name}: {each}" for each in _remarks(problems, repeated, unused)),
     )
+
+
+def _remarks(problems: dict[int, str], repeated: set[int], unused: set[int]) -> Iterator[str]:
+    if problems:
+        counts = sorted(Counter(problems.values()).items())
+        yield f"rows left out: {'; '.join(f'{count} {what}' for what, count in counts)}"
+    if repeated:
+        yield f"{len(repeated)} rows repeat another one and are left out"
+    if unused:
+        yield f"{len(unused)} rows with labels that are not in 'classes' are left out"
 
 
 def label_files(file: Path) -> list[Path]:
@@ -224,17 +228,18 @@ def _text(cell: Any) -> str:
 
 
 def _judge(
-    rows: _Rows, columns: dict[str, str | None], options: MapChipsOptions
+    rows: _Rows, columns: dict[str, str | None], options: MapChipsOptions, unused: set[int]
 ) -> tuple[dict[int, str], set[int]]:
-    """What is wrong with rows, by index from 0; and which rows repeat an earlier one."""
+    """What is wrong with the used rows, by index from 0; and which repeat an earlier one."""
     import shapely
 
     problems = {}
     for role, cells in rows.cells.items():
         what = f"without a value in column {columns[role]!r}"
-        problems.update({i: what for i, cell in enumerate(cells) if not cell})
+        problems.update({i: what for i, cell in enumerate(cells) if not cell and i not in unused})
     for i, what in _shape_problems(rows.shapes, options):
-        problems.setdefault(i, what)
+        if i not in unused:
+            problems.setdefault(i, what)
     first: dict[tuple[bytes, str], int] = {}
     repeated = set()
     nothing = [""] * len(rows.shapes)
@@ -245,7 +250,7 @@ def _judge(
         strict=True,
     )
     for i, place in enumerate(places):
-        if i in problems:
+        if i in problems or i in unused:
             continue
         other = first.setdefault(place, i)
         if labels[other] != labels[i]:
