@@ -40,6 +40,37 @@ _SHARP_HIND = np.array(
     [(0.04, 0.08), (0.0, 0.56), (-0.34, 0.72), (-0.7, 0.56), (-0.78, 0.3), (-0.5, 0.08)]
 )
 
+# Marks of a right wing: eyes and dots (u, v, radius), lines (start, end, width).
+_EYES = {"ocellata": ((0.46, 0.72, 0.17), (-0.4, 0.5, 0.2))}
+_LINES = {
+    "bivittata": (
+        ((0.5, 0.36), (0.1, 0.8), 0.12),
+        ((0.28, 0.2), (-0.02, 0.5), 0.12),
+        ((-0.1, 0.66), (-0.64, 0.36), 0.12),
+    ),
+    "longicauda": (
+        ((0.328, 0.3), (-0.21, 0.24), 0.06),
+        ((0.44, 0.5), (-0.31, 0.44), 0.06),
+        ((0.552, 0.7), (-0.41, 0.64), 0.06),
+    ),
+}
+_DOTS = {
+    "maculosa": (
+        (0.56, 0.78, 0.085),
+        (0.34, 0.5, 0.085),
+        (0.2, 0.74, 0.085),
+        (-0.2, 0.52, 0.085),
+        (-0.5, 0.44, 0.085),
+        (-0.22, 0.24, 0.085),
+    ),
+    "marginata": (
+        (0.62, 0.94, 0.05),
+        (0.3, 0.9, 0.05),
+        (-0.3, 0.74, 0.05),
+        (-0.62, 0.58, 0.05),
+    ),
+}
+
 
 def _smooth(outline: FloatArray) -> FloatArray:
     """Round the corners of an outline (two rounds of corner cutting)."""
@@ -69,9 +100,7 @@ def butterfly(pattern: str) -> Draw:
         colour = pick(rng, WINGS, 20)
         ink = mix(colour, DARK, float(rng.uniform(0.72, 0.95)))
         fold = float(rng.uniform(0.72, 1.0))
-        state = rng.bit_generator.state
         for side in (fold, -fold * float(rng.uniform(0.85, 1.0))):
-            rng.bit_generator.state = state  # both wings of a pair bear the same marks
             mirror = np.array([1.0, side])
             wings = [_smooth(hind) * mirror, _smooth(fore) * mirror]
             if pattern == "longicauda":
@@ -79,7 +108,7 @@ def butterfly(pattern: str) -> Draw:
             for wing in wings:
                 brush.polygon(wing, ink)
                 brush.polygon(_shrunk(wing, 0.76 if pattern == "marginata" else 0.93), colour)
-            _marks(brush, rng, pattern, mirror, colour, ink)
+            _marks(brush, pattern, side, colour, ink)
         _body(brush, rng)
 
     return draw
@@ -89,36 +118,17 @@ def _tail(brush: Brush, side: float, ink: Colour) -> None:
     brush.path([(-0.66, 0.46 * side), (-0.98, 0.52 * side), (-1.2, 0.44 * side)], 0.1, ink)
 
 
-def _marks(
-    brush: Brush, rng: Rng, pattern: str, mirror: FloatArray, colour: Colour, ink: Colour
-) -> None:
+def _marks(brush: Brush, pattern: str, side: float, colour: Colour, ink: Colour) -> None:
     """The marks of one side's wings, which tell the species."""
-    side = float(mirror[1])
     pale = mix(colour, PALE, 0.85)
-    if pattern == "ocellata":
-        for u, v, size in ((0.46, 0.72, 0.17), (-0.4, 0.5, 0.2)):
-            for radius, shade in ((size, ink), (0.7 * size, pale), (0.4 * size, ink)):
-                brush.ellipse(u, v * side, radius, radius, shade)
-    elif pattern == "bivittata":
-        for start, end in (((0.5, 0.36), (0.1, 0.8)), ((0.28, 0.2), (-0.02, 0.5))):
-            brush.line((start[0], start[1] * side), (end[0], end[1] * side), 0.12, ink)
-        brush.line((-0.1, 0.66 * side), (-0.64, 0.36 * side), 0.12, ink)
-    elif pattern == "longicauda":
-        for v in (0.3, 0.5, 0.7):
-            brush.line((0.16 + 0.56 * v, v * side), (-0.06 - 0.5 * v, (v - 0.06) * side), 0.06, ink)
-    elif pattern == "maculosa":
-        for u, v in (
-            (0.56, 0.78),
-            (0.34, 0.5),
-            (0.2, 0.74),
-            (-0.2, 0.52),
-            (-0.5, 0.44),
-            (-0.22, 0.24),
-        ):
-            brush.ellipse(u, v * side, 0.085, 0.085, ink)
-    else:  # marginata: the broad margin is drawn already; pale dots in it
-        for u, v in ((0.62, 0.94), (0.3, 0.9), (-0.3, 0.74), (-0.62, 0.58)):
-            brush.ellipse(u, v * side, 0.05, 0.05, pale)
+    for u, v, size in _EYES.get(pattern, ()):
+        for radius, shade in ((size, ink), (0.7 * size, pale), (0.4 * size, ink)):
+            brush.ellipse(u, v * side, radius, radius, shade)
+    for (u0, v0), (u1, v1), width in _LINES.get(pattern, ()):
+        brush.line((u0, v0 * side), (u1, v1 * side), width, ink)
+    for u, v, radius in _DOTS.get(pattern, ()):
+        # Those of marginata lie in its dark margin, which is drawn already.
+        brush.ellipse(u, v * side, radius, radius, pale if pattern == "marginata" else ink)
 
 
 def _body(brush: Brush, rng: Rng) -> None:

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from PIL import Image, ImageFilter
 
 from .drawing import FloatArray, cast_shadow, fractal_noise, paste
-from .fungi_fish import fish, mushroom
+from .fishes import fish
+from .fungi import mushroom
 from .habitats import choose_habitat, cover, paint_ground
 from .insects import beetle, butterfly
 from .plants import bell_flower, feathered_leaf, lobed_leaf, rayed_flower

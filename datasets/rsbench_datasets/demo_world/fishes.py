@@ -1,13 +1,12 @@
-"""Mushrooms and fishes of the demo world, seen from the side."""
+"""Fishes of the demo world, seen from the side: u runs to the head, v to the belly."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from .drawing import Colour, FloatArray, mix, pick, scale_colour, vary
+from .drawing import Colour, FloatArray, mix, pick
 from .posed import Brush, Draw, Rng
 
-CAPS: tuple[Colour, ...] = ((186, 60, 46), (150, 98, 62), (204, 160, 110), (128, 118, 120))
 SCALES: tuple[Colour, ...] = (
     (222, 184, 84),
     (120, 160, 190),
@@ -17,80 +16,6 @@ SCALES: tuple[Colour, ...] = (
 )
 PALE: Colour = (240, 234, 218)
 DARK: Colour = (40, 40, 48)
-
-
-def mushroom(form: str) -> Draw:
-    """One to three mushrooms with a spotted dome, a cone, or a flat cap over gills."""
-
-    def draw(brush: Brush, rng: Rng) -> None:
-        colour = pick(rng, CAPS, 18)
-        count = int(rng.choice([1, 2, 3], p=[0.55, 0.3, 0.15]))
-        places = [0.0] if count == 1 else np.linspace(-0.55, 0.55, count)
-        for place in rng.permutation(np.asarray(places)):
-            size = float(rng.uniform(0.85, 1.0)) * {1: 1.0, 2: 0.78, 3: 0.64}[count]
-            _mushroom(brush, rng, form, float(place), size, colour)
-
-    return draw
-
-
-def _mushroom(brush: Brush, rng: Rng, form: str, place: float, size: float, colour: Colour) -> None:
-    """One mushroom whose foot stands at (place, 1); v runs down."""
-    width, height = {"maculata": (0.85, 0.72), "conica": (0.52, 1.15), "plana": (1.0, 0.34)}[form]
-    width *= float(rng.uniform(0.9, 1.1))
-    height *= float(rng.uniform(0.88, 1.12))
-    lean, stem = float(rng.uniform(-0.15, 0.15)), float(rng.uniform(0.1, 0.16))
-    rim = 1 - size * (1.75 - height)
-
-    def at(u: float, v: float) -> tuple[float, float]:
-        return place + size * (u + lean * (1 - v)), rim + size * v
-
-    stalk = vary(rng, (222, 208, 184), 14)
-    foot = (1 - rim) / size
-    brush.polygon([at(-stem, 0), at(stem, 0), at(stem * 1.3, foot), at(-stem * 1.3, foot)], stalk)
-    brush.polygon([at(0.3 * stem, 0), at(stem, 0), at(stem * 1.3, foot)], scale_colour(stalk, 0.8))
-    turn = np.linspace(np.pi, 2 * np.pi, 21)
-    power = 0.5 if form == "conica" else 1.0
-    top = np.abs(np.sin(turn)) ** (1 / power) if form == "conica" else -np.sin(turn)
-    dome = [
-        at(width * float(np.cos(t)), -height * float(s)) for t, s in zip(turn, top, strict=True)
-    ]
-    under = 0.2 if form == "plana" else 0.1
-    below = [
-        at(width * float(np.cos(t)), under * float(np.sin(t))) for t in np.linspace(0, np.pi, 11)
-    ]
-    gills = mix(colour, PALE, 0.75)
-    brush.polygon([*dome, *below], scale_colour(gills, 0.85))
-    brush.polygon(dome, colour)
-    _cap_marks(brush, rng, form, at, width, height, under, gills)
-
-
-def _cap_marks(
-    brush: Brush,
-    rng: Rng,
-    form: str,
-    at: object,
-    width: float,
-    height: float,
-    under: float,
-    gills: Colour,
-) -> None:
-    place = at
-    assert callable(place)
-    if form == "maculata":
-        for _ in range(int(rng.integers(7, 12))):
-            u, v = float(rng.uniform(-0.75, 0.75)), float(rng.uniform(0.08, 0.85))
-            if u * u + v * v < 0.8:
-                x, y = place(width * u, -height * v)
-                size = float(rng.uniform(0.05, 0.1))
-                brush.ellipse(x, y, size, 0.85 * size, PALE)
-    elif form == "plana":
-        for u in np.linspace(-0.85, 0.85, 11):
-            brush.line(
-                place(width * float(u), 0),
-                place(0.4 * width * float(u), 0.9 * under),
-                0.025,
-                scale_colour(gills, 0.6),
-            )
 
 
 def fish(form: str) -> Draw:
@@ -104,8 +29,7 @@ def fish(form: str) -> Draw:
         bend = float(rng.uniform(-0.14, 0.14))
         fin = mix(colour, ink, float(rng.uniform(0.15, 0.5)))
         _fins(brush, depth, bend, fin, forked=slim)
-        body = _body_outline(depth, bend)
-        brush.polygon(body, colour)
+        brush.polygon(_stripe(depth, bend, -1.0, 1.0), colour)
         belly = mix(colour, PALE, 0.65)
         brush.polygon(_stripe(depth, bend, 0.35, 0.95), belly, 0.8)
         if slim:
@@ -122,10 +46,6 @@ def _half(u: FloatArray, depth: float) -> FloatArray:
     """Half the depth of the body at u, -0.75..0.95."""
     along = np.clip((u + 0.75) / 1.7, 0, 1)
     return np.asarray(depth * (np.sin(np.pi * along**0.85) ** 0.75 + 0.1 * (1 - along)))
-
-
-def _body_outline(depth: float, bend: float) -> FloatArray:
-    return _stripe(depth, bend, -1.0, 1.0)
 
 
 def _stripe(depth: float, bend: float, low: float, high: float) -> FloatArray:
