@@ -1,5 +1,6 @@
 """The data sets that ship with rsbench.
 
-Kinds that a matrix can name: ``demo_dota`` and ``demo_fusrs`` (rendered), ``dota``, and for
-images of one's own ``labelled_list`` and ``class_folders``.
+Each is a subclass of :class:`rsbench.target.Target`, registered by name in ``pyproject.toml``;
+``rsbench data ls`` lists them. Those for data of one's own are ``labelled_list``,
+``class_folders`` and ``map_chips``.
 """
