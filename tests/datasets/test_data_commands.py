@@ -112,6 +112,14 @@ class TestVerify:
         assert data("verify") == 1
         assert "the files are not those that were hashed before" in capsys.readouterr().out
 
+    def test_remarks_that_only_inform_are_no_differences(
+        self, listed: Path, capsys: Capture
+    ) -> None:
+        with (listed / "list.csv").open("a") as stream:
+            stream.write("val,elsewhere.png,0,fields\n")
+        assert data("verify") == 0
+        assert "1 rows of split 'val' are not used" in " ".join(capsys.readouterr().out.split())
+
     def test_finds_an_image_in_both_splits(self, listed: Path, capsys: Capture) -> None:
         (listed / "test_water_0.png").write_bytes((listed / "train_water_0.png").read_bytes())
         assert data("verify") == 1
