@@ -137,12 +137,12 @@ def test_random_and_column_splits_tell_of_overlap(
     assert target.test.counts(2).tolist() == [3, 3]
     assert "maps: split at random: neighbours of test chips can be in train" in target.remarks
     leaking = sum(distance < 0 for distance in gaps_of_test(target))
-    assert f"maps: LEAK: {leaking} of 6 test chips overlap training chips" in target.remarks
+    assert f"LEAK in maps: {leaking} of 6 test chips overlap training chips" in target.remarks
     clean = open_chips(chip_size=8, split={"by": "random", "seed": 3, "gap_metres": 0})
     assert gaps(clean).min() >= 0
     assert not any("LEAK" in each for each in clean.remarks)
     label(tmp_path, [box(10, 20, 30, 50)], [box(29, 49, 40, 60)])
-    assert "maps: LEAK: 1 of 1 test chips overlap training chips" in open_chips().remarks
+    assert "LEAK in maps: 1 of 1 test chips overlap training chips" in open_chips().remarks
 
 
 def gaps_of_test(target: MapChips) -> list[float]:

@@ -76,7 +76,7 @@ class MapChips(Target):
             test=Split(test.ids(scenes), test.labels),
             content_hash=content_hash(class_names, groups, self._rows()),
             disclaimer=options.disclaimer,
-            remarks=(*(f"{name}: {remark}" for remark in chips.remarks), *leaks),
+            remarks=(*(_of_target(remark, name) for remark in chips.remarks), *leaks),
             location=file,
             imagery=imagery(options.pixels),
             on_bad_image=options.on_bad_image,
@@ -133,6 +133,13 @@ class MapChips(Target):
             labels, scenes = chips.labels.tolist(), chips.scene.tolist()
             for sample, label, scene in zip(chips.ids(self._scenes), labels, scenes, strict=True):
                 yield split, sample, label, digests[scene]
+
+
+def _of_target(remark: str, name: str) -> str:
+    """``remark`` with the target's name; leaks are told first, as everywhere."""
+    if remark.startswith("LEAK: "):
+        return remark.replace("LEAK", f"LEAK in {name}", 1)
+    return f"{name}: {remark}"
 
 
 def _window(chips: Chips, index: int) -> Window:
