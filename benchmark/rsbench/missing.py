@@ -42,7 +42,8 @@ def check_problems(problems: Sequence[Problem]) -> None:
 
 def missing_table(missing: Sequence[Problem]) -> str:
     """What is missing, as lines of aligned text: kind, name, and what to do."""
-    rows = [(problem.kind, problem.name, _what_to_do(problem.error)) for problem in missing]
+    order = sorted(missing, key=lambda problem: problem.kind != "target")  # data first
+    rows = [(problem.kind, problem.name, _what_to_do(problem.error)) for problem in order]
     table = [("missing", "name", "what to do"), *rows]
     widths = [max(len(row[column]) for row in table) for column in (0, 1)]
     lines = [

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from rsbench.cli import main
 from rsbench.matrix.expand import expand
 from rsbench.matrix.labels import Labels
 from rsbench.matrix.load import load_matrix, shipped_matrices
@@ -63,6 +66,37 @@ def test_a_method_and_its_metapeft_version_are_a_pair(name: str) -> None:
     for cell in expand(load_matrix(name)):
         key = (cell.target.name, cell.backbone.name, cell.method.name, cell.seed)
         assert options.setdefault(key, cell.method.options) == cell.method.options
+
+
+def test_full_is_the_three_transfers_with_all_variants_and_three_seeds() -> None:
+    cells = expand(load_matrix("full"))
+    transfers = {(cell.backbone.name, cell.target.name) for cell in cells}
+    assert transfers == {
+        ("in21k_vit_b16", "inat2018"),
+        ("in21k_vit_b16", "dota"),
+        ("satmae_vit_l16", "fusrs25"),
+    }
+    for transfer in transfers:
+        mine = [c for c in cells if (c.backbone.name, c.target.name) == transfer]
+        assert {Labels.of(cell).method_names[-1] for cell in mine} == VARIANTS
+        assert sorted(cell.seed for cell in mine) == sorted(14 * [0, 1, 2])
+
+
+def test_full_without_data_says_what_is_missing_and_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RSBENCH_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("RSBENCH_CACHE", str(tmp_path / "cache"))
+    assert main(["run", "--matrix", "full"]) == 2
+    shown = capsys.readouterr().err
+    for command in (
+        *(f"rsbench data prepare {name}" for name in ("dota", "inat2018", "fusrs25")),
+        *(f"rsbench weights fetch {name}" for name in ("in21k_vit_b16", "satmae_vit_l16")),
+    ):
+        assert shown.count(command) == 1
+    assert "--available" in shown
+    assert not list(tmp_path.glob("results/*/cells"))
 
 
 def test_smoke_is_a_part_of_the_demo_at_one_seed_and_one_epoch() -> None:

@@ -45,7 +45,10 @@ class SplitChoice(StrEnum):
 
 @app.command("ls")
 def ls(
-    plugin: PluginOption = None, data_dir: DataOption = None, cache_dir: CacheOption = None
+    licences: Annotated[bool, typer.Option("--licences", help="Show terms of use, too.")] = False,
+    plugin: PluginOption = None,
+    data_dir: DataOption = None,
+    cache_dir: CacheOption = None,
 ) -> None:
     """List the data sets: which are here, and how to get the others."""
     from rich.console import Console
@@ -55,12 +58,13 @@ def ls(
     from rsbench.dataset.listing import list_datasets
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("name", "state", "download", "licence", "description"):
-        table.add_column(heading, overflow="fold", no_wrap=heading == "name")
+    headings = ("name", "state", "download", *(("licence",) if licences else ()), "description")
+    for heading in headings:
+        table.add_column(heading, no_wrap=heading in ("name", "state"))
     listed = list_datasets(folders_of(data_dir, cache_dir))
     for each in listed:
         style = {"here": "green", "broken": "red"}.get(each.state, "")
-        cells = (each.name, each.state, each.download, each.licence, each.description)
+        cells = [getattr(each, heading) for heading in headings]
         table.add_row(*(Text(cell, style=style if i == 1 else "") for i, cell in enumerate(cells)))
     console = Console(highlight=False)
     console.print(table)
