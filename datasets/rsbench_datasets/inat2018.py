@@ -163,6 +163,7 @@ class INat2018(FileTarget):
         See :meth:`rsbench.target.Target.prepare`.
 
         Raises:
+            NotPreparedError: ``source`` lacks the index of a split, or the names.
             TargetError: ``source`` is no folder of iNaturalist 2018, or ``split`` is given.
             DownloadError: a file cannot be fetched, or is not the one it should be.
         """
@@ -170,11 +171,11 @@ class INat2018(FileTarget):
             raise TargetError("iNaturalist 2018 is prepared whole", remedy="leave --split out")
         root = cls.root(options, folders)
         if source is not None:
-            link_source(folders.resolve(source), root)
+            link_source(folders.resolve(source), root, progress)
         else:
             download(root, progress)
-        for each in _SPLITS:
-            cls._records(root, each, options, folders)
+        train, _ = (cls._records(root, each, options, folders) for each in _SPLITS)
+        cls._categories(root, train)
         return root
 
     @classmethod

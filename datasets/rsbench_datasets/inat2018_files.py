@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rsbench.atomic import new_folder
 from rsbench.errors import NotPreparedError, TargetError
+from rsbench_datasets.links import link_file, link_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -112,14 +113,16 @@ def image_folder(root: Path, files: Sequence[str]) -> Path | None:
     return None
 
 
-def link_source(source: Path, root: Path) -> None:
+def link_source(source: Path, root: Path, progress: Progress | None = None) -> None:
     """Make the files in ``source`` those of ``root``: link what is unpacked, unpack the rest.
 
     Args:
         source: folder with the official files or archives, or with a release of them.
         root: folder to make; what it holds already stays.
+        progress: called with (done, total) while an archive is unpacked.
 
     Raises:
+        DownloadError: an archive is damaged.
         TargetError: ``source`` holds no index or no images, or links cannot be made.
     """
     files = [*_indexes_in(source)]
@@ -140,11 +143,11 @@ def link_source(source: Path, root: Path) -> None:
         )
     root.mkdir(parents=True, exist_ok=True)
     for file in files:
-        _link(file, root / file.name)
+        link_file(file.resolve(), root / file.name)
     if images is not None:
-        _link(images, root / IMAGES)
+        link_folder(images.resolve(), root / IMAGES)
     for name in archives:
-        _unpack(source / name, root, None)
+        _unpack(source / name, root, progress)
 
 
 def download(root: Path, progress: Progress | None = None) -> None:
@@ -162,13 +165,15 @@ def download(root: Path, progress: Progress | None = None) -> None:
 
     lacking = [each for each in remote_files() if not (root / _content(each.name)).exists()]
     # JPEG images take as much room unpacked, and the archive stays until they are.
-    needed = 2 * sum(each.size or 0 for each in lacking)
+    archives = root / "archives"
+    there = sum(each.stat().st_size for each in archives.glob("*"))
+    needed = 2 * sum(each.size or 0 for each in lacking) - there
     check_space(root, needed, "iNaturalist 2018, packed and unpacked,")
     for remote in lacking:
-        archive = fetch(remote, root / "archives", progress)
+        archive = fetch(remote, archives, progress)
         _unpack(archive, root, progress)
         archive.unlink()
-    shutil.rmtree(root / "archives", ignore_errors=True)
+    shutil.rmtree(archives, ignore_errors=True)
 
 
 def not_there(root: Path, what: str, remedy: str, command: str) -> NotPreparedError:
@@ -228,18 +233,3 @@ def _images_in(source: Path) -> Path | None:
         if folder.is_dir() and any(each.is_dir() for each in folder.glob("[A-Z]*/[0-9]*")):
             return folder
     return None
-
-
-def _link(file: Path, link: Path) -> None:
-    if link.is_symlink():
-        link.unlink()  # a link of an earlier preparation
-    elif link.exists():
-        return
-    try:
-        link.symlink_to(file.resolve(), target_is_directory=file.is_dir())
-    except (OSError, NotImplementedError) as error:
-        raise TargetError(
-            f"links are not possible here: {error}",
-            where=link,
-            remedy=f"leave the files where they are and set the option 'root': {file.parent}",
-        ) from error

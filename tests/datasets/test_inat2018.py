@@ -469,6 +469,12 @@ class TestPreparing:
         with pytest.raises(TargetError, match="no images here"):
             self.prepared(folders, source)
 
+    def test_a_source_without_names_is_told_at_once(self, folders: Folders, tree: Tree) -> None:
+        source = tree("mine")
+        (source / "categories.json").unlink()
+        with pytest.raises(NotPreparedError, match="hide the names"):
+            self.prepared(folders, source)
+
     def test_no_split_is_taken(self, folders: Folders, tmp_path: Path) -> None:
         with pytest.raises(TargetError, match="prepared whole"):
             self.prepared(folders, tmp_path, split="train")
