@@ -17,7 +17,7 @@ import itertools
 import json
 import os
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -183,7 +183,20 @@ class RunFolder:
                     remedy="wait for it, stop it, or give another folder with --out",
                 ) from error
             self.clean()
-            yield
+            try:
+                yield
+            except BaseException:
+                self._leave_no_empty_folder()
+                raise
+
+    def _leave_no_empty_folder(self) -> None:
+        """Take the folder away where the run ended before anything was written into it."""
+        if self.index_file.exists() or any(self.cells.iterdir()):
+            return
+        (self.path / ".lock").unlink(missing_ok=True)
+        for folder in (self.cells, self.path):
+            with suppress(OSError):  # it holds something of somebody else's
+                folder.rmdir()
 
     def check_usable(self, matrix: str, gamma_from: str = "") -> None:
         """Raise ResultsFolderError unless ``rsbench run`` may write ``matrix`` here."""
