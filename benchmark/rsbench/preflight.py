@@ -70,7 +70,8 @@ def _by_backbone(runs: Iterable[CellRun]) -> list[list[CellRun]]:
 
 
 def _digest(runs: list[CellRun]) -> str:
-    fields = [[run.identity[name] for name in ("backbone", "method", "metapeft")] for run in runs]
+    names = ("backbone", "method", "metapeft", "code")
+    fields = [[run.identity.get(name) for name in names] for run in runs]
     text = json.dumps([rsbench.__version__, version("torch"), fields], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 

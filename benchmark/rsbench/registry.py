@@ -133,8 +133,8 @@ def unknown_name(kind: str, name: str, known: list[str]) -> UnknownNameError:
     if near:
         remedy = "did you mean " + " or ".join(repr(each) for each in near) + "?"
     else:
-        remedy = f"known: {', '.join(known)}" if known else f"no {kind} is installed"
-        remedy += "; one in a file of its own needs --plugin FILE"
+        remedy = f"known: {', '.join(known)}." if known else f"no {kind} is installed."
+    remedy += " One in a file of its own needs --plugin FILE."
     return UnknownNameError(f"there is no {kind} called {name!r}", remedy=remedy)
 
 

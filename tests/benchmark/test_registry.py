@@ -41,10 +41,10 @@ def test_near_names_are_suggested(install: Callable[..., None]) -> None:
     install(("lora", "a:A"), ("linear", "a:B"), ("adapter", "a:C"))
     with pytest.raises(UnknownNameError, match="no method called 'lroa'") as caught:
         registry.load(METHODS, "lroa")
-    assert caught.value.remedy == "did you mean 'lora'?"
+    assert caught.value.remedy.startswith("did you mean 'lora'? ")
     with pytest.raises(UnknownNameError) as caught:
         registry.load(METHODS, "xyz")
-    assert caught.value.remedy.startswith("known: adapter, linear, lora; ")
+    assert caught.value.remedy.startswith("known: adapter, linear, lora. ")
     assert "--plugin FILE" in caught.value.remedy
 
 
@@ -52,7 +52,7 @@ def test_no_plugin_at_all(install: Callable[..., None]) -> None:
     install()
     with pytest.raises(UnknownNameError) as caught:
         registry.load(METHODS, "lora")
-    assert caught.value.remedy.startswith("no method is installed; ")
+    assert caught.value.remedy.startswith("no method is installed. ")
 
 
 def test_two_plugins_with_one_name(install: Callable[..., None]) -> None:

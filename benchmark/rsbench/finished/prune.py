@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
+from rsbench import registry
 from rsbench.errors import TargetError
 from rsbench.finished.gammas import Gammas
 from rsbench.folders import Folders
@@ -104,7 +107,7 @@ class _Test:
     def __init__(self, restored: RestoredModel, folders: Folders) -> None:
         record = restored.record
         target = open_target(record.cell.target, folders)
-        _check_unchanged(target, record.identity["target"]["content"])
+        _check_unchanged(target, record.identity)
         recipe = record.cell.recipe
         split: SplitName = "train" if recipe.evaluate_on == "validation" else "test"
         self._restored = restored
@@ -126,8 +129,14 @@ class _Test:
         return compute_metrics(outputs.labels, outputs.predictions, groups, classes)
 
 
-def _check_unchanged(target: Target, content: str) -> None:
-    if target.content_hash != content:
+def _check_unchanged(target: Target, identity: Mapping[str, Any]) -> None:
+    code = identity.get("code", {}).get("rsbench.datasets", "")
+    if registry.class_digest(type(target)) != code:
+        raise TargetError(
+            f"the plugin file of {target.name} is another version than the cell was tested with",
+            remedy="name the old file with --plugin",
+        )
+    if target.content_hash != identity["target"]["content"]:
         raise TargetError(
             f"the data of {target.name} is not what the cell was tested on: its files or labels "
             "changed",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rsbench import registry
 from rsbench.atomic import remove_folder
 from rsbench.errors import ImageError, RsbenchError, TargetError
 from rsbench.imagery import check_values
@@ -89,6 +90,9 @@ def store_key(target: Target, split: SplitName, short_side: int) -> str:
     made_from = [STORE_VERSION, target.content_hash, split, short_side, imagery]
     if _streams(target):
         made_from.append("streamed")
+    code = registry.class_digest(type(target))
+    if code:  # a plugin file that is worked on reads other pixels from the same files
+        made_from.append(code)
     return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:32]
 
 

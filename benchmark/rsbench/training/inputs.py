@@ -57,6 +57,9 @@ class Inputs:
             self.normalisation.model_dump(mode="json"),
             [list(self.channels), imagery.full_scale],
         ]
+        code = [registry.class_digest(type(each)) for each in (self.target, self.backbone)]
+        if any(code):
+            shape.append(code)
         return FrozenKey(
             target=self.target.content_hash,
             split=split,

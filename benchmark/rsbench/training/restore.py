@@ -102,6 +102,7 @@ def restore(record: Record, folder: Path, folders: Folders, device: torch.device
             where=folder,
             remedy=_AGAIN,
         )
+    _check_code(record)
     backbone = _open_backbone(record, folders)
     network = backbone.build()
     method, attachment = attach_method(record.cell, backbone, network, len(record.class_names))
@@ -130,6 +131,19 @@ def restore(record: Record, folder: Path, folders: Folders, device: torch.device
 def constant(value: Tensor) -> Callable[[], Tensor]:
     """A modulator that always has this value."""
     return lambda: value
+
+
+def _check_code(record: Record) -> None:
+    """Refuse plugin files that are not those that the cell was trained with."""
+    cell, trained = record.cell, record.identity.get("code", {})
+    chosen = {"rsbench.backbones": cell.backbone, "rsbench.methods": cell.method}
+    for group, choice in chosen.items():
+        if registry.code_digest(group, choice.kind) != trained.get(group, ""):
+            raise CheckpointError(
+                f"the plugin file of {choice.name} is another version than the cell was trained "
+                "with",
+                remedy=f"name the old file with --plugin, or {_AGAIN}",
+            )
 
 
 def _open_backbone(record: Record, folders: Folders) -> Backbone:
