@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -445,6 +447,24 @@ def test_settings_are_yaml_and_nest() -> None:
         "classes": ["a", "b"],
         "root": None,
     }
+
+
+def test_the_kit_and_its_help_are_light(capsys: pytest.CaptureFixture[str]) -> None:
+    heavy = "[name for name in ('torch', 'pandas') if name in sys.modules]"
+    code = f"import sys, rsbench.plugin_kit; print({heavy})"
+    command = [sys.executable, "-P", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    assert main(["plugin", "check", "--help"]) == 0
+    assert "--set" in capsys.readouterr().out
+
+
+def test_a_target_that_is_not_prepared(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plugin", "check", "dota"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith("fail     opens ")
+    assert "rsbench data prepare dota" in lines[1]
+    assert lines[2] == "1 check: 1 fail"
 
 
 def test_the_source_of_these_tests_is_whole() -> None:

@@ -138,7 +138,8 @@ def _print(chosen: Chosen, findings: list[Finding], console: Console) -> None:
         console.print(line, soft_wrap=True)
     counts = Counter[str](each.verdict for each in findings)
     told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in _COLOURS if counts[verdict])
-    console.print(f"{len(findings)} checks: {told}", markup=False)
+    word = "check" if len(findings) == 1 else "checks"
+    console.print(f"{len(findings)} {word}: {told}", markup=False)
 
 
 @contextmanager

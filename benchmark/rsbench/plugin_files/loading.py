@@ -72,12 +72,8 @@ def load_file(file: Path) -> ModuleType:
     try:
         return import_module(name)
     except SyntaxError as error:
-        raise _broken(
-            path,
-            f"{path if error.filename is None else error.filename}:{error.lineno}",
-            f"{error.msg}",
-            error,
-        ) from error
+        where = f"{error.filename or path}:{error.lineno}"
+        raise _broken(path, where, str(error.msg), error) from error
     # whatever a researcher's file raises is told with its line
     except Exception as error:
         where = f"{path}:{_line_in(path, error)}"

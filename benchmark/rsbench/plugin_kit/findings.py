@@ -55,6 +55,11 @@ def some(names: Iterable[object]) -> str:
     return f"{shown} and {more:,} more" if more > 0 else shown
 
 
+def number_range(low: int, high: int) -> str:
+    """``3 to 24``, or ``4`` where both are."""
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
 def raised(error: Exception) -> str:
     """An error in one line: our own as they are, others with their type."""
     text = " ".join(str(error).split())

@@ -11,7 +11,7 @@ import numpy as np
 
 from rsbench.errors import TargetError
 from rsbench.groups import GROUP_NAMES
-from rsbench.plugin_kit.findings import Finding, finding, some
+from rsbench.plugin_kit.findings import Finding, finding, number_range, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -95,7 +95,7 @@ def _train_classes(target: Target) -> Finding:
     counts = target.train.counts(target.number_of_classes)
     without = [target.class_names[c] for c in np.flatnonzero(counts == 0)]
     problems = [f"without a training sample: {some(without)}"] if without else []
-    fine = f"{_range(int(counts.min()), int(counts.max()))} samples a class"
+    fine = f"{number_range(int(counts.min()), int(counts.max()))} samples a class"
     return finding("classes in train", problems, fine)
 
 
@@ -103,7 +103,7 @@ def _test_classes(target: Target) -> Finding:
     counts = target.test.counts(target.number_of_classes)
     without = [target.class_names[c] for c in np.flatnonzero(counts == 0)]
     problems = [f"without a test sample, so never scored: {some(without)}"] if without else []
-    fine = f"{_range(int(counts.min()), int(counts.max()))} samples a class"
+    fine = f"{number_range(int(counts.min()), int(counts.max()))} samples a class"
     return finding("classes in test", problems, fine, "warning")
 
 
@@ -149,13 +149,9 @@ def _groups(target: Target) -> Finding:
     imbalance = counts.max() / max(1, counts.min())
     if imbalance < _LEAST_IMBALANCE:
         problems.append(f"train is all but balanced ({imbalance:.2g} to 1): there is no tail")
-    texts = [f"{name} {_range(low, high)}" for name, (low, high) in ranges.items()]
+    texts = [f"{name} {number_range(low, high)}" for name, (low, high) in ranges.items()]
     fine = f"a partition; training samples a class: {', '.join(texts)}"
     return finding("groups", problems, fine, "warning")
-
-
-def _range(low: int, high: int) -> str:
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _unordered(ranges: Mapping[str, tuple[int, int]]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rsbench.errors import BandError
 from rsbench.imagery import check_values
-from rsbench.plugin_kit.findings import Finding, Verdict, finding, some
+from rsbench.plugin_kit.findings import Finding, Verdict, finding, number_range, some
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,7 +64,7 @@ def _shapes(target: Target, readings: Sequence[Reading]) -> Finding:
         if shape != wanted
     ]
     sides = [side for each in readings if each.sides for side in each.sides]
-    size = f"sides of {min(sides):,} to {max(sides):,} pixels" if sides else "no size"
+    size = f"sides of {number_range(min(sides), max(sides))} pixels" if sides else "no size"
     return finding("image shapes", problems, f"{wanted}; {size}")
 
 

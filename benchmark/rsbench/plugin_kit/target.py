@@ -108,7 +108,8 @@ def _why(error: Exception) -> str:
     if not isinstance(error, RsbenchError):
         return raised(error)
     where = f"{error.where}: " if error.where else ""
-    remedy = f" ({error.remedy})" if error.remedy else ""
+    remedies = "; run: ".join(text for text in (error.remedy, error.command) if text)
+    remedy = f" ({remedies})" if remedies else ""
     return " ".join(f"{where}{error.what}{remedy}".split())
 
 
