@@ -173,15 +173,17 @@ def test_the_adapter_alone_holds_what_was_trained_and_how_to_use_it(
 
 
 def test_a_folder_in_use_is_left_alone(every_cell: Path, tmp_path: Path) -> None:
-    (tmp_path / "mine").touch()
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    (taken / "mine").touch()
     cell = cell_of(every_cell, "lora")
     arguments = ["export", f"{every_cell}/{cell.record.id}", "--to", "merged", "--out"]
-    result = CliRunner().invoke(app, [*arguments, str(tmp_path)])
+    result = CliRunner().invoke(app, [*arguments, str(taken)])
     assert isinstance(result.exception, ExportError)
     assert "not empty" in str(result.exception)
-    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
-    (tmp_path / "mine").unlink()
-    assert CliRunner().invoke(app, [*arguments, str(tmp_path)]).exit_code == 0
+    assert [path.name for path in taken.iterdir()] == ["mine"]
+    (taken / "mine").unlink()
+    assert CliRunner().invoke(app, [*arguments, str(taken)]).exit_code == 0
 
 
 def test_the_default_folder_names_run_cell_and_format(

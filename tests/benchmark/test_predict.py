@@ -70,7 +70,8 @@ def test_an_image_larger_than_the_network_is_shrunk_as_in_training(
     assert short_side is not None
     Image.fromarray(fit(pixels, short_side.short_side)).save(tmp_path / "shrunk.png")
     _, rows, _ = predict("lora", tmp_path / "large.png", tmp_path / "shrunk.png", "--top", 1)
-    assert rows[0]["confidence"] == rows[1]["confidence"]
+    large, shrunk = (float(row["confidence"]) for row in rows)
+    assert large == pytest.approx(shrunk, abs=1e-6)  # rows of a batch round differently
 
 
 def test_all_classes_are_ranked_and_add_up_to_one(predict: Run, every_cell: Path) -> None:
