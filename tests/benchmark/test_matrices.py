@@ -25,28 +25,33 @@ def test_expands(name: str) -> None:
     assert len(set(labels)) == len(labels)
 
 
-@pytest.mark.parametrize("name", ["demo", "smoke"])
+@pytest.mark.parametrize("name", ["demo", "demo-full", "smoke"])
 def test_demo_matrices_say_that_their_numbers_are_demo_numbers(name: str) -> None:
     matrix = load_matrix(name)
     assert "demo" in matrix.disclaimer.lower()
-    assert {cell.backbone.kind for cell in expand(matrix)} == {"demo_vit"}
+    pairs = {(cell.target.kind, cell.backbone.kind) for cell in expand(matrix)}
+    assert pairs == {
+        ("demo_dota", "demo_vit"),
+        ("demo_inat", "demo_vit"),
+        ("demo_fusrs", "demo_satmae_format"),
+    }
 
 
 FAMILIES = ("bitfit", "vpt_shallow", "vpt_deep", "lora", "adapter", "adaptformer")
 VARIANTS = {"linear", "full", *FAMILIES, *(f"{family}+metapeft" for family in FAMILIES)}
 
 
-def test_demo_shows_all_variants_once_and_lora_on_both_targets_with_more_seeds() -> None:
+def test_demo_shows_all_variants_once_and_lora_on_every_target_and_with_more_seeds() -> None:
     cells = expand(load_matrix("demo"))
     assert len(VARIANTS) == 14
     shown = {Labels.of(c).method_names[-1] for c in cells if c.target.name == "demo_dota"}
     assert shown >= VARIANTS
     for method in ("linear", "lora", "lora+metapeft"):
         chosen = [cell for cell in cells if Labels.of(cell).method_names[-1] == method]
-        seeds = {target: [] for target in ("demo_dota", "demo_fusrs")}
+        seeds = {target: [] for target in ("demo_dota", "demo_fusrs", "demo_inat")}
         for cell in chosen:
             seeds[cell.target.name].append(cell.seed)
-        assert seeds == {"demo_dota": [0, 1, 2], "demo_fusrs": [0]}
+        assert seeds == {"demo_dota": [0, 1, 2], "demo_fusrs": [0], "demo_inat": [0]}
     controls = {str(cell.metapeft.options["gamma"]) for cell in cells if cell.metapeft}
     assert controls == {"learned", "joint", "random"}
 
@@ -55,7 +60,7 @@ def test_demo_full_is_the_cross_product_and_holds_the_cells_of_the_demo() -> Non
     full = expand(load_matrix("demo-full"))
     methods = {Labels.of(cell).method_names[-1] for cell in full}
     assert methods >= VARIANTS
-    assert len(full) == 2 * len(methods) * 3
+    assert len(full) == 3 * len(methods) * 3
     assert set(map(str, expand(load_matrix("demo")))) <= set(map(str, full))
 
 
