@@ -15,7 +15,7 @@ from rsbench.errors import NotPreparedError, TargetError
 from rsbench.folders import Folders
 from rsbench.groups import GroupRule
 from rsbench.images import IMAGE_SUFFIXES
-from rsbench_datasets.file_target import (
+from rsbench_datasets.files.file_target import (
     FileIndex,
     FileSamples,
     FileTarget,

@@ -12,10 +12,10 @@ from rsbench.errors import TargetError
 from rsbench.settings import Settings
 from rsbench.target import KnownCounts, Target
 from rsbench_datasets.demo_world import WORLD_VERSION
-from rsbench_datasets.dota import Dota
-from rsbench_datasets.dota_options import CropOptions
-from rsbench_datasets.fusrs import Fusrs
-from rsbench_datasets.inat2018 import INat2018, TaxonomyOptions
+from rsbench_datasets.dota.options import CropOptions
+from rsbench_datasets.dota.target import Dota
+from rsbench_datasets.fusrs.target import Fusrs
+from rsbench_datasets.inat2018.target import INat2018, TaxonomyOptions
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from pydantic import Field
 from rsbench.errors import NotPreparedError, TargetError
 from rsbench.folders import Folders
 from rsbench.groups import GroupRule
-from rsbench_datasets.file_target import (
+from rsbench_datasets.files.file_target import (
     FileIndex,
     FileSamples,
     FileTarget,

@@ -11,7 +11,7 @@ from rsbench.groups import GroupRule
 from rsbench.images import IMAGE_SUFFIXES
 from rsbench.target import KnownCounts
 from rsbench_datasets.class_folders import natural_order
-from rsbench_datasets.file_target import (
+from rsbench_datasets.files.file_target import (
     FileIndex,
     FileOptions,
     FileSample,
@@ -19,7 +19,7 @@ from rsbench_datasets.file_target import (
     FileTarget,
     groups_by_rule,
 )
-from rsbench_datasets.links import link_folder
+from rsbench_datasets.files.links import link_folder
 from rsbench_datasets.long_tail import LongTailOptions, long_tail, long_tail_sizes
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from rsbench.errors import NotPreparedError, TargetError
 from rsbench.fetch import RemoteFile, fetch, unpack
 from rsbench.groups import by_thresholds
 from rsbench.target import KnownCounts
-from rsbench_datasets.file_target import FileIndex, FileOptions, FileTarget
-from rsbench_datasets.links import link_file, link_folder
-from rsbench_datasets.path_lists import (
+from rsbench_datasets.files.file_target import FileIndex, FileOptions, FileTarget
+from rsbench_datasets.files.links import link_file, link_folder
+from rsbench_datasets.files.path_lists import (
     ListedPath,
     listed_samples,
     read_lines,

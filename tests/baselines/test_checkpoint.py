@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 from rsbench.errors import CheckpointError
 from rsbench.folders import Folders
 from rsbench.imagery import PICTURE, BandInput
-from rsbench_baselines.backbones.checkpoint import Checkpoint, CheckpointOptions
+from rsbench_baselines.backbones.checkpoint import Checkpoint
+from rsbench_baselines.backbones.checkpoint_options import CheckpointOptions
 
 ARGUMENTS = {"patch_size": 8, "embed_dim": 16, "depth": 1, "num_heads": 2}
 

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from rsbench.errors import CheckpointError, PositionError
 from rsbench.folders import Folders
-from rsbench_baselines.backbones.checkpoint import Checkpoint, CheckpointOptions
+from rsbench_baselines.backbones.checkpoint import Checkpoint
+from rsbench_baselines.backbones.checkpoint_options import CheckpointOptions
 
 OTHERS = ["swin", "convnext", "convnextv2"]
 BLOCKS = {"swin": 4, "convnext": 5, "convnextv2": 5}

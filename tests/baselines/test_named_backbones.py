@@ -375,7 +375,8 @@ class TestVerifying:
 
 
 def test_dinov2_from_the_real_file_runs_as_a_named_backbone(shared_data: Path) -> None:
-    from rsbench_baselines.backbones.checkpoint import Checkpoint, CheckpointOptions
+    from rsbench_baselines.backbones.checkpoint import Checkpoint
+    from rsbench_baselines.backbones.checkpoint_options import CheckpointOptions
 
     file = shared_data / "weights" / "dinov2_vit_s14_timm_fp16.safetensors"
     kind = named_backbone("dinov2_vit_s14")

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from rsbench.folders import Folders
 from rsbench.insertion import Attachment, InsertedModule, PromptModule, Site
-from rsbench_baselines.backbones.checkpoint import Checkpoint, CheckpointOptions
+from rsbench_baselines.backbones.checkpoint import Checkpoint
+from rsbench_baselines.backbones.checkpoint_options import CheckpointOptions
 
 OPTIONS = {
     "galileo_nano": CheckpointOptions(

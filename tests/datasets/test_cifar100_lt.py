@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from rsbench.errors import DownloadError, NotPreparedError, TargetError
 from rsbench.folders import Folders
-from rsbench_datasets import cifar100_lt
-from rsbench_datasets.cifar100_lt import (
+from rsbench_datasets.cifar100_lt import target as cifar100_lt
+from rsbench_datasets.cifar100_lt.release import ARCHIVE, CLASSES, FOLDER
+from rsbench_datasets.cifar100_lt.target import (
     Cifar100Lt,
     ImbalanceRatio,
     cifar_groups,
     long_tail_rows,
 )
-from rsbench_datasets.cifar100_lt_files import ARCHIVE, CLASSES, FOLDER
 
 EACH = 20  # training images per class of the generated files
 RATIOS: tuple[ImbalanceRatio, ...] = (10, 50, 100)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from rsbench.folders import Folders
-from rsbench_datasets import digests
-from rsbench_datasets.digests import MISSING, FileDigests, file_states
+from rsbench_datasets.files import digests
+from rsbench_datasets.files.digests import MISSING, FileDigests, file_states
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from rsbench import atomic
 from rsbench.errors import ImageError, NotPreparedError, TargetError
 from rsbench.folders import Folders
 from rsbench.imagestore import open_store
-from rsbench_datasets import dota_crops
-from rsbench_datasets.dota import Dota
-from rsbench_datasets.dota_versions import CLASSES
+from rsbench_datasets.dota import crops as dota_crops
+from rsbench_datasets.dota.target import Dota
+from rsbench_datasets.dota.versions import CLASSES
 
 
 def line(x: int, y: int, name: str, difficult: int = 0, side: int = 4) -> str:

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from rsbench.errors import TargetError
-from rsbench_datasets.dota_annotations import ObjectBox, read_annotations
-from rsbench_datasets.dota_versions import CLASSES, HEAD, MEDIUM, TAIL, V1_5, V2_0
+from rsbench_datasets.dota.annotations import ObjectBox, read_annotations
+from rsbench_datasets.dota.versions import CLASSES, HEAD, MEDIUM, TAIL, V1_5, V2_0
 
 GOOD = "1 2 5 2 5 6 1 6 plane 0"
 

@@ -9,10 +9,10 @@ import pytest
 
 from rsbench.errors import DownloadError, TargetError
 from rsbench.folders import Folders
-from rsbench_datasets import dota_download
-from rsbench_datasets.dota import Dota, Dota15, Dota20
-from rsbench_datasets.dota_download import REPOSITORY, REVISION, SHA256
-from rsbench_datasets.dota_versions import CLASSES
+from rsbench_datasets.dota import download as dota_download
+from rsbench_datasets.dota.download import REPOSITORY, REVISION, SHA256
+from rsbench_datasets.dota.target import Dota, Dota15, Dota20
+from rsbench_datasets.dota.versions import CLASSES
 
 Archives = Callable[..., Path]
 

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from rsbench.errors import NotPreparedError, TargetError
 from rsbench.folders import Folders
 from rsbench.target import KnownCounts
-from rsbench_datasets.dota import Dota, Dota15, Dota20
-from rsbench_datasets.dota_versions import CLASSES, HEAD, MEDIUM, TAIL, V1_0, V1_5, V2_0
+from rsbench_datasets.dota.target import Dota, Dota15, Dota20
+from rsbench_datasets.dota.versions import CLASSES, HEAD, MEDIUM, TAIL, V1_0, V1_5, V2_0
 
 HEADER = ("imagesource:GoogleEarth", "gsd:0.25")
 MakeSource = Callable[..., Path]

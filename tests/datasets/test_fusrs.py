@@ -5,7 +5,7 @@ import pytest
 
 from rsbench.errors import ImageError, NotPreparedError, TargetError
 from rsbench.folders import Folders
-from rsbench_datasets.fusrs import Fusrs
+from rsbench_datasets.fusrs.target import Fusrs
 
 V17 = ("cargo", "other", "fishing", "tanker", "dredger")
 V25 = ("cargo", "fishing", "tanker", "dredger")

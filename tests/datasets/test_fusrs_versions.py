@@ -11,7 +11,7 @@ from PIL import Image
 
 from rsbench.errors import DownloadError, ImageError, NotPreparedError, TargetError
 from rsbench.folders import Folders
-from rsbench_datasets.fusrs_versions import Fusrs17, Fusrs25, ReleasedFusrs
+from rsbench_datasets.fusrs.versions import Fusrs17, Fusrs25, ReleasedFusrs
 
 Release = Callable[..., Path]
 

@@ -12,10 +12,12 @@ import pytest
 
 from rsbench.errors import ImageError, NotPreparedError, TargetError
 from rsbench.folders import Folders
-from rsbench_datasets import inat2018_files, inat2018_index, inat2018_json
-from rsbench_datasets.inat2018 import SUPERCATEGORIES, INat2018
-from rsbench_datasets.inat2018_json import read_members
-from rsbench_datasets.inat2018_taxonomy import LEVELS
+from rsbench_datasets.inat2018 import index as inat2018_index
+from rsbench_datasets.inat2018 import json_items as inat2018_json
+from rsbench_datasets.inat2018 import release as inat2018_files
+from rsbench_datasets.inat2018.json_items import read_members
+from rsbench_datasets.inat2018.target import SUPERCATEGORIES, INat2018
+from rsbench_datasets.inat2018.taxonomy import LEVELS
 
 RANKS = ("supercategory", "kingdom", "phylum", "class", "order", "family", "genus", "name")
 TAXA = (  # by category id; the sorted names are in another order

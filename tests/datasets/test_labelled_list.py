@@ -16,7 +16,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from rsbench.errors import BandError, ImageError, NotPreparedError, TargetError
 from rsbench.folders import Folders
 from rsbench.imagery import Imagery
-from rsbench_datasets import digests
+from rsbench_datasets.files import digests
 from rsbench_datasets.labelled_list import LabelledList
 
 HEADER = "split,path,label,class"

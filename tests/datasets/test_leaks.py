@@ -11,8 +11,8 @@ from PIL import Image
 
 from rsbench.folders import Folders
 from rsbench_datasets.class_folders import ClassFolders
-from rsbench_datasets.content import leak_remarks
-from rsbench_datasets.dota import Dota
+from rsbench_datasets.dota.target import Dota
+from rsbench_datasets.files.content import leak_remarks
 from rsbench_datasets.labelled_list import LabelledList
 
 

@@ -18,7 +18,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from rsbench.errors import BandError, ImageError
 from rsbench.imagery import RGB, Imagery
 from rsbench.images import read_rgb
-from rsbench_datasets.pixels import PixelOptions, convert, imagery, read_pixels
+from rsbench_datasets.files.pixels import PixelOptions, convert, imagery, read_pixels
 
 RADAR = ("vv", "vh")
 NUMBERS = np.random.default_rng(0).integers(1, 5000, (4, 5, 7))

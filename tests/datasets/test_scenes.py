@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from rsbench.errors import ImageError
-from rsbench_datasets.scenes import crop, read_scene, read_window, scene_size
+from rsbench_datasets.files.scenes import crop, read_scene, read_window, scene_size
 
 
 def test_windows_and_crops_agree_with_pillow(

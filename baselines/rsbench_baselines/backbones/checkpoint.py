@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import Field, JsonValue, field_validator, model_validator
-
-from rsbench.backbone import Backbone, BackboneInfo, Normalisation
-from rsbench.imagery import RGB, BandInput, Quantity
+from rsbench.backbone import Backbone, BackboneInfo
 from rsbench.settings import Settings
+from rsbench_baselines.backbones.checkpoint_options import CheckpointOptions
 from rsbench_baselines.backbones.file_hash import remembered_hash
 
 if TYPE_CHECKING:
@@ -17,80 +15,6 @@ if TYPE_CHECKING:
 
     from rsbench.folders import Folders
     from rsbench.insertion import Site
-
-
-class CheckpointOptions(Settings):
-    """Which network, which weights, and how its input is normalised."""
-
-    architecture: str
-    """A timm model name (``swin_base_patch4_window7_224``, ``convnext_base``), or one of timm's
-    classes themselves: ``VisionTransformer``, ``SwinTransformer``, ``ConvNeXt``."""
-    arguments: dict[str, JsonValue] = Field(default_factory=dict)
-    """Arguments of the architecture, such as patch_size, class_token, global_pool; for a Swin
-    at another image size than it was trained at ``always_partition: true``, which keeps its
-    windows."""
-    weights: str
-    """Weights file with timm's keys: safetensors, or a weights-only torch file, where they may
-    lie under ``model`` or ``state_dict``."""
-    image_size: Annotated[int, Field(ge=1)]
-    """Side of the input, pixels."""
-    norm_eps: Annotated[float, Field(gt=0.0)] | None = None
-    """Epsilon of every LayerNorm, or None for the architecture's own."""
-    normalisation: Normalisation = Normalisation()
-    """How input in [0, 1] is normalised."""
-    position_resize: Literal["none", "bicubic", "bicubic_antialias"] = "none"
-    """How a position table of another grid is resized; ``none`` makes that an error. Swin and
-    ConvNeXt have no such table."""
-    ignore_keys: tuple[str, ...] = ()
-    """Prefixes of keys in the file that are left out, such as ``head.``; for a ConvNeXt
-    ``head.fc.``, because its last normalisation lies under ``head.`` too."""
-    bands: tuple[str, ...] = RGB
-    """Bands in the order of the input channels, such as ``B02``, ``B03`` of Sentinel-2."""
-    quantity: Quantity = "display"
-    """What the values must be; ``reflectance`` is 1.0 where everything is reflected."""
-    disclaimer: str = ""
-    """What a reader of the results must know about these weights."""
-
-    @field_validator("arguments")
-    @classmethod
-    def _own_fields(cls, arguments: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        instead = {"img_size": "state image_size", "in_chans": "state bands"}
-        for name in ("img_size", "in_chans", "num_classes"):
-            if name in arguments:
-                hint = (
-                    f"{instead[name]} beside them" if name in instead else "the head is rsbench's"
-                )
-                raise ValueError(f"{name} must not be among the arguments: {hint}")
-        return arguments
-
-    @model_validator(mode="after")
-    def _one_number_per_band(self) -> Self:
-        fixed = self.normalisation.statistics == "fixed"
-        numbers = {len(self.normalisation.mean), len(self.normalisation.std)}
-        if fixed and numbers != {len(self.bands)}:
-            raise ValueError(
-                f"normalisation needs one mean and one std for each of the {len(self.bands)} bands"
-            )
-        return self
-
-    @property
-    def band_input(self) -> BandInput:
-        """Bands and quantity of the input."""
-        return BandInput(bands=self.bands, quantity=self.quantity)
-
-    @property
-    def network_arguments(self) -> dict[str, JsonValue]:
-        """``arguments`` with the number of input channels, where it is not the usual three."""
-        channels = len(self.bands)
-        return self.arguments if channels == len(RGB) else {**self.arguments, "in_chans": channels}
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """Every option that shapes the network, as JSON values."""
-        return self.model_dump(
-            mode="json",
-            include={"architecture", "arguments", "norm_eps", "position_resize", "ignore_keys"},
-        )
 
 
 class Checkpoint(Backbone):

@@ -21,7 +21,7 @@ from rsbench_baselines.backbones.weights import fit_position_table, load_strictl
 from rsbench_baselines.backbones.windows import fit_windows
 
 if TYPE_CHECKING:
-    from rsbench_baselines.backbones.checkpoint import CheckpointOptions
+    from rsbench_baselines.backbones.checkpoint_options import CheckpointOptions
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from rsbench.backbone import Normalisation
 from rsbench.settings import Settings
-from rsbench_baselines.backbones.checkpoint import Checkpoint, CheckpointOptions
+from rsbench_baselines.backbones.checkpoint import Checkpoint
+from rsbench_baselines.backbones.checkpoint_options import CheckpointOptions
 from rsbench_baselines.backbones.file_hash import remembered_hash
 from rsbench_baselines.demo_backbone.network import ARCHITECTURE, IMAGE_SIZE, MEAN, STD, WEIGHTS
 

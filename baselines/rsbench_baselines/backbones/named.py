@@ -16,7 +16,8 @@ from rsbench.errors import CheckpointError, MissingWeightsError, SettingsError
 from rsbench.pretrained import PretrainedBackbone, WeightsFacts
 from rsbench.settings import Settings
 from rsbench_baselines.backbones.catalogue import CATALOGUE, PretrainedWeights
-from rsbench_baselines.backbones.checkpoint import Checkpoint, CheckpointOptions
+from rsbench_baselines.backbones.checkpoint import Checkpoint
+from rsbench_baselines.backbones.checkpoint_options import CheckpointOptions
 from rsbench_baselines.backbones.file_hash import remembered_hash
 from rsbench_baselines.backbones.stored import read_note, weights_folder
 

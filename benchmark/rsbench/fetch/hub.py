@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from rsbench.errors import DownloadError
 from rsbench.fetch.checksums import check_file, remember
-from rsbench.fetch.fetching import check_online, is_there
 from rsbench.fetch.network import by_hand
+from rsbench.fetch.presence import check_online, is_there
 from rsbench.fetch.space import check_space
 
 if TYPE_CHECKING:

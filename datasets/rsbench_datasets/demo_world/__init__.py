@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from rsbench_datasets.demo_world.species import SPECIES, SPECIES_NAMES
-from rsbench_datasets.dota_versions import CLASSES
+from rsbench_datasets.dota.versions import CLASSES
 
 WORLD_VERSION = 2
 """Version of the worlds: raise it whenever a change alters any rendered byte or adds a part.

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from rsbench.errors import BandError, NotPreparedError, TargetError
 from rsbench.imagery import RGB
 from rsbench_datasets.class_folders import natural_order
-from rsbench_datasets.digests import FileDigests
-from rsbench_datasets.rasters import check_band_count, open_raster
+from rsbench_datasets.files.digests import FileDigests
+from rsbench_datasets.files.rasters import check_band_count, open_raster
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

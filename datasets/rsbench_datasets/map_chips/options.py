@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from rsbench.groups import GroupRule
 from rsbench.settings import Fraction, Settings
 from rsbench.target import OnBadImage
-from rsbench_datasets.pixels import PixelOptions
+from rsbench_datasets.files.pixels import PixelOptions
 
 Metres = Annotated[float, Field(ge=0.0)]
 TestFraction = Annotated[float, Field(gt=0.0, lt=1.0)]

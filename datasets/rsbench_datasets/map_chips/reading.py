@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rsbench.errors import ImageError
-from rsbench_datasets.pixels import convert
-from rsbench_datasets.rasters import open_raster, raster_values
+from rsbench_datasets.files.pixels import convert
+from rsbench_datasets.files.rasters import open_raster, raster_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from rsbench_datasets.files.pixels import PixelOptions
     from rsbench_datasets.map_chips.headers import Scene
-    from rsbench_datasets.pixels import PixelOptions
 
 Window = tuple[int, int, int, int]
 """x1, y1, x2, y2 in pixels of the scene; x2 and y2 excluded. It may reach outside."""

@@ -12,16 +12,16 @@ import numpy as np
 
 from rsbench.errors import ImageError
 from rsbench.target import Split, SplitName, Target
-from rsbench_datasets.content import content_hash, leak_remarks
-from rsbench_datasets.digests import FileDigests
-from rsbench_datasets.file_target import rename_classes
+from rsbench_datasets.files.content import content_hash, leak_remarks
+from rsbench_datasets.files.digests import FileDigests
+from rsbench_datasets.files.file_target import rename_classes
+from rsbench_datasets.files.pixels import imagery
 from rsbench_datasets.map_chips.chips import Chips, make_chips
 from rsbench_datasets.map_chips.headers import Scene, find_scenes, read_headers
 from rsbench_datasets.map_chips.labels import label_files, read_places
 from rsbench_datasets.map_chips.manifest import manifest_file, read_manifest, write_manifest
 from rsbench_datasets.map_chips.options import MapChipsOptions
 from rsbench_datasets.map_chips.reading import Window, read_chips
-from rsbench_datasets.pixels import imagery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rsbench.folders import Folders
-    from rsbench_datasets.content import Row
+    from rsbench_datasets.files.content import Row
 
 _log = logging.getLogger("rsbench")
 _SPLITS: tuple[SplitName, SplitName] = ("train", "test")

@@ -14,9 +14,9 @@ from rsbench.errors import DownloadError, NotPreparedError, TargetError
 from rsbench.fetch import offline
 from rsbench.settings import Settings
 from rsbench.target import Split, SplitName, Target
-from rsbench_datasets.content import content_hash, leak_remarks
-from rsbench_datasets.file_target import FileTarget, groups_by_rule
-from rsbench_datasets.pixels import convert, imagery
+from rsbench_datasets.files.content import content_hash, leak_remarks
+from rsbench_datasets.files.file_target import FileTarget, groups_by_rule
+from rsbench_datasets.files.pixels import convert, imagery
 from rsbench_datasets.torchgeo_scenes.index import SceneIndex, scene_index
 from rsbench_datasets.torchgeo_scenes.listing import (
     Request,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from rsbench.folders import Folders
     from rsbench.target import Progress
-    from rsbench_datasets.content import Row
+    from rsbench_datasets.files.content import Row
 
 
 class AnyScenes(FileTarget):

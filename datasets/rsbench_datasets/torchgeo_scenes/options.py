@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from rsbench.groups import GroupRule
-from rsbench_datasets.file_target import FileOptions
+from rsbench_datasets.files.file_target import FileOptions
+from rsbench_datasets.files.pixels import PixelOptions
 from rsbench_datasets.long_tail import LongTailOptions
-from rsbench_datasets.pixels import PixelOptions
 from rsbench_datasets.torchgeo_scenes.catalogue import SENTINEL2_BANDS
 
 RELEASED_STRETCH = (0.0, 2750.0)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rsbench.errors import TargetError
-from rsbench_datasets.file_samples import FileSamples
-from rsbench_datasets.file_target import FileIndex
+from rsbench_datasets.files.file_samples import FileSamples
+from rsbench_datasets.files.file_target import FileIndex
 from rsbench_datasets.long_tail import long_tail
 from rsbench_datasets.torchgeo_scenes.division import divide
 

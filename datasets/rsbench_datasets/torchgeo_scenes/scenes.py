@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rsbench.errors import TargetError
 from rsbench.settings import Settings
 from rsbench.target import KnownCounts, SplitName
-from rsbench_datasets.file_target import FileTarget, groups_by_rule
-from rsbench_datasets.pixels import PixelOptions
+from rsbench_datasets.files.file_target import FileTarget, groups_by_rule
+from rsbench_datasets.files.pixels import PixelOptions
 from rsbench_datasets.torchgeo_scenes import catalogue
 from rsbench_datasets.torchgeo_scenes.division import share
 from rsbench_datasets.torchgeo_scenes.index import SceneIndex, scene_index

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from rsbench.errors import TargetError
 from rsbench.images import IMAGE_SUFFIXES
-from rsbench_datasets.dota_layout import add_scenes, annotations_folder, images_folder
-from rsbench_datasets.dota_versions import SPLITS, DotaSplit, DotaVersion
-from rsbench_datasets.links import link_file
+from rsbench_datasets.dota.layout import add_scenes, annotations_folder, images_folder
+from rsbench_datasets.dota.versions import SPLITS, DotaSplit, DotaVersion
+from rsbench_datasets.files.links import link_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from rsbench.errors import TargetError
-from rsbench_datasets.file_samples import FileSamples
+from rsbench_datasets.files.file_samples import FileSamples
 
 if TYPE_CHECKING:
     from pathlib import Path

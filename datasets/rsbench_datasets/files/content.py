@@ -31,7 +31,7 @@ def content_hash(
         groups: head, medium and tail classes.
         rows: every sample in order.
         reading: options that change how pixels are made of files, such as
-            :meth:`rsbench_datasets.pixels.PixelOptions.identity`; empty as None.
+            :meth:`rsbench_datasets.files.pixels.PixelOptions.identity`; empty as None.
 
     Returns:
         64 hexadecimal digits.

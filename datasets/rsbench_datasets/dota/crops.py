@@ -17,10 +17,10 @@ import numpy as np
 
 from rsbench.atomic import write_file
 from rsbench.images import missing
-from rsbench_datasets.digests import FileDigests
-from rsbench_datasets.dota_annotations import read_annotations
-from rsbench_datasets.dota_layout import INDEX, scene_index
-from rsbench_datasets.scenes import Box, scene_size
+from rsbench_datasets.dota.annotations import read_annotations
+from rsbench_datasets.dota.layout import INDEX, scene_index
+from rsbench_datasets.files.digests import FileDigests
+from rsbench_datasets.files.scenes import Box, scene_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from rsbench.folders import Folders
     from rsbench.target import Progress
-    from rsbench_datasets.dota_versions import DotaSplit, DotaVersion
+    from rsbench_datasets.dota.versions import DotaSplit, DotaVersion
 
 _VERSION = 1
 _KEY = b"rsbench_crops"

@@ -14,19 +14,19 @@ from rsbench.folders import Folders
 from rsbench.groups import ClassGroups, GroupRule
 from rsbench.settings import Settings
 from rsbench.target import OnBadImage, Progress, SplitName, Target
-from rsbench_datasets.content import content_hash, leak_remarks
-from rsbench_datasets.digests import FileDigests
-from rsbench_datasets.file_samples import FileSample, FileSamples
-from rsbench_datasets.file_survey import take_survey
-from rsbench_datasets.pixels import PixelOptions, imagery, read_pixels
+from rsbench_datasets.files.content import content_hash, leak_remarks
+from rsbench_datasets.files.digests import FileDigests
+from rsbench_datasets.files.file_samples import FileSample, FileSamples
+from rsbench_datasets.files.file_survey import take_survey
+from rsbench_datasets.files.pixels import PixelOptions, imagery, read_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
-    from rsbench_datasets.content import Row
-    from rsbench_datasets.file_survey import Files
+    from rsbench_datasets.files.content import Row
+    from rsbench_datasets.files.file_survey import Files
 
 __all__ = ["FileIndex", "FileOptions", "FileSample", "FileSamples", "FileTarget", "OwnFileOptions"]
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rsbench.errors import NotPreparedError, TargetError
 from rsbench.groups import ClassGroups, by_names
 from rsbench.settings import Settings
-from rsbench_datasets.file_target import FileIndex, FileTarget
-from rsbench_datasets.path_lists import (
+from rsbench_datasets.files.file_target import FileIndex, FileTarget
+from rsbench_datasets.files.path_lists import (
     ListedPath,
     Repeats,
     listed_samples,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rsbench.atomic import new_folder
 from rsbench.errors import NotPreparedError, TargetError
-from rsbench_datasets.links import link_file, link_folder
+from rsbench_datasets.files.links import link_file, link_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

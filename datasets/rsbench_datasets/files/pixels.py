@@ -8,8 +8,8 @@ import numpy as np
 
 from rsbench.errors import BandError
 from rsbench.images import read_rgb
-from rsbench_datasets.pixel_options import EIGHT_BIT, PixelOptions, imagery
-from rsbench_datasets.rasters import check_band_count, read_values
+from rsbench_datasets.files.pixel_options import EIGHT_BIT, PixelOptions, imagery
+from rsbench_datasets.files.rasters import check_band_count, read_values
 
 if TYPE_CHECKING:
     from pathlib import Path

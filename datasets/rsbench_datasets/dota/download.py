@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 from rsbench.errors import TargetError
 from rsbench.fetch import HubFile, fetch
-from rsbench_datasets.archives import fetch_and_unpack
-from rsbench_datasets.dota_layout import (
+from rsbench_datasets.dota.layout import (
     INDEX,
     add_scenes,
     annotations_folder,
     images_folder,
     listed_scenes,
 )
-from rsbench_datasets.dota_versions import V1_0, V2_0, DotaSplit, DotaVersion
+from rsbench_datasets.dota.versions import V1_0, V2_0, DotaSplit, DotaVersion
+from rsbench_datasets.files.archives import fetch_and_unpack
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from pydantic import field_validator
 
 from rsbench.settings import Settings
 from rsbench.target import OnBadImage
-from rsbench_datasets.dota_versions import V1_0, V1_5, V2_0, DotaVersion
+from rsbench_datasets.dota.versions import V1_0, V1_5, V2_0, DotaVersion
 
 
 class CropOptions(Settings):

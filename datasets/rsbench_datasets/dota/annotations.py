@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rsbench.errors import TargetError
-from rsbench_datasets.dota_versions import V1_0, DotaVersion
+from rsbench_datasets.dota.versions import V1_0, DotaVersion
 
 if TYPE_CHECKING:
     from pathlib import Path

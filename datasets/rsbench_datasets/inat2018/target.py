@@ -9,14 +9,15 @@ import numpy as np
 from rsbench.errors import TargetError
 from rsbench.groups import GroupRule
 from rsbench.target import KnownCounts, SplitName
-from rsbench_datasets.file_target import (
+from rsbench_datasets.files.file_target import (
     FileIndex,
     FileOptions,
     FileSamples,
     FileTarget,
     groups_by_rule,
 )
-from rsbench_datasets.inat2018_files import (
+from rsbench_datasets.inat2018.index import Records, load_records, relabel
+from rsbench_datasets.inat2018.release import (
     IndexKind,
     download,
     find_categories,
@@ -25,8 +26,7 @@ from rsbench_datasets.inat2018_files import (
     link_source,
     not_there,
 )
-from rsbench_datasets.inat2018_index import Records, load_records, relabel
-from rsbench_datasets.inat2018_taxonomy import (
+from rsbench_datasets.inat2018.taxonomy import (
     Category,
     Level,
     merged,

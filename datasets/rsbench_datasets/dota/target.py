@@ -10,14 +10,14 @@ import numpy as np
 
 from rsbench.errors import DownloadError, ImageError, NotPreparedError, TargetError
 from rsbench.target import KnownCounts, OnBadImage, Split, SplitName, Target
-from rsbench_datasets import scenes
-from rsbench_datasets.content import Row, content_hash, leak_remarks
-from rsbench_datasets.dota_crops import Crops, load_crops
-from rsbench_datasets.dota_download import download
-from rsbench_datasets.dota_layout import is_prepared
-from rsbench_datasets.dota_options import CropOptions, Dota15Options, Dota20Options, DotaOptions
-from rsbench_datasets.dota_source import link_source
-from rsbench_datasets.dota_versions import SPLITS, DotaSplit, DotaVersion
+from rsbench_datasets.dota.crops import Crops, load_crops
+from rsbench_datasets.dota.download import download
+from rsbench_datasets.dota.layout import is_prepared
+from rsbench_datasets.dota.options import CropOptions, Dota15Options, Dota20Options, DotaOptions
+from rsbench_datasets.dota.source import link_source
+from rsbench_datasets.dota.versions import SPLITS, DotaSplit, DotaVersion
+from rsbench_datasets.files import scenes
+from rsbench_datasets.files.content import Row, content_hash, leak_remarks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -12,8 +12,7 @@ from rsbench.fetch import unpack
 from rsbench.groups import ClassGroups, by_thresholds
 from rsbench.settings import Settings
 from rsbench.target import KnownCounts, Split, Target
-from rsbench_datasets.archives import fetch_and_unpack
-from rsbench_datasets.cifar100_lt_files import (
+from rsbench_datasets.cifar100_lt.release import (
     ARCHIVE,
     CLASSES,
     FILES,
@@ -23,8 +22,9 @@ from rsbench_datasets.cifar100_lt_files import (
     read_class_names,
     read_images,
 )
-from rsbench_datasets.content import content_hash, leak_remarks
-from rsbench_datasets.links import link_folder
+from rsbench_datasets.files.archives import fetch_and_unpack
+from rsbench_datasets.files.content import content_hash, leak_remarks
+from rsbench_datasets.files.links import link_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

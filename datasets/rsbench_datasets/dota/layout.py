@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from rsbench_datasets.dota_versions import DotaSplit, DotaVersion
+    from rsbench_datasets.dota.versions import DotaSplit, DotaVersion
 
 INDEX = "samples.csv"
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rsbench.errors import TargetError
 from rsbench.fetch import HubFile, RemoteFile, fetch, unpack
 from rsbench.target import KnownCounts
-from rsbench_datasets.archives import fetch_and_unpack
-from rsbench_datasets.file_target import FileOptions
-from rsbench_datasets.fusrs import LISTS, NAMES, Fusrs, FusrsOptions
-from rsbench_datasets.links import link_file, link_folder
-from rsbench_datasets.path_lists import Repeats, read_path_list
+from rsbench_datasets.files.archives import fetch_and_unpack
+from rsbench_datasets.files.file_target import FileOptions
+from rsbench_datasets.files.links import link_file, link_folder
+from rsbench_datasets.files.path_lists import Repeats, read_path_list
+from rsbench_datasets.fusrs.target import LISTS, NAMES, Fusrs, FusrsOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +66,7 @@ class ReleasedFusrs(Fusrs):
 
     @classmethod
     def open(cls, name: str, options: Any, folders: Folders) -> Fusrs:
-        """Open the chips; see :meth:`rsbench_datasets.fusrs.Fusrs.open`."""
+        """Open the chips; see :meth:`rsbench_datasets.fusrs.target.Fusrs.open`."""
         return cls.from_release(
             name,
             cls.root(options, folders),

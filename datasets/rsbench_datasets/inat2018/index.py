@@ -20,8 +20,8 @@ import numpy as np
 
 from rsbench.atomic import write_file
 from rsbench.errors import TargetError
-from rsbench_datasets.digests import FileDigests
-from rsbench_datasets.inat2018_json import read_members
+from rsbench_datasets.files.digests import FileDigests
+from rsbench_datasets.inat2018.json_items import read_members
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rsbench.folders import Folders
-    from rsbench_datasets.inat2018_taxonomy import Category
+    from rsbench_datasets.inat2018.taxonomy import Category
 
 PREFIX = "train_val2018/"
 """Folder that the official paths start with; other releases leave it out."""

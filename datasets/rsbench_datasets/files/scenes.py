@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rsbench.images import unsupported
-from rsbench_datasets.rasters import open_raster
+from rsbench_datasets.files.rasters import open_raster
 
 if TYPE_CHECKING:
     from pathlib import Path

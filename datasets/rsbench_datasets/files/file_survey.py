@@ -11,14 +11,14 @@ import numpy as np
 
 from rsbench import images
 from rsbench.errors import ImageError, TargetError
-from rsbench_datasets.digests import file_states
+from rsbench_datasets.files.digests import file_states
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from rsbench.target import Progress, SplitName
-    from rsbench_datasets.digests import FileDigests, FileStates
-    from rsbench_datasets.file_samples import FileSamples
+    from rsbench_datasets.files.digests import FileDigests, FileStates
+    from rsbench_datasets.files.file_samples import FileSamples
 
     Files = Mapping[SplitName, FileSamples]
 
@@ -33,7 +33,7 @@ class FileSurvey:
 
     Attributes:
         files: samples of both splits.
-        states: size and time of each file, as :func:`rsbench_datasets.digests.file_states`.
+        states: size and time of each file, as :func:`rsbench_datasets.files.digests.file_states`.
         location: list or folder to name in messages.
     """
 

@@ -1,0 +1,1 @@
+"""CIFAR100-LT (paper, section 4.4)."""

@@ -1,0 +1,1 @@
+"""DOTA, object crops of aerial scenes (paper, section 4.1)."""

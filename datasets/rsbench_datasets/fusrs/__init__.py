@@ -1,0 +1,1 @@
+"""FUSRS, SAR ship chips (paper, section 4.2)."""
