@@ -91,6 +91,12 @@ def open_inputs(cell: Cell, folders: Folders) -> Inputs:
     return Inputs(target, backbone, network, stores, normalisation, tuple(channels), short_side)
 
 
+def forget_inputs() -> None:
+    """Open everything anew the next time."""
+    for kept in (_target, _backbone, _stores):
+        kept.cache_clear()
+
+
 def resolve_normalisation(
     normalisation: Normalisation, train: ImageSet, channels: Sequence[int], full_scale: float
 ) -> Normalisation:

@@ -33,7 +33,13 @@ from rsbench.training.context import TrainingContext
 from rsbench.training.environment import describe_environment
 from rsbench.training.evaluate import Outputs, evaluate, forward_all
 from rsbench.training.frozen import cached_features
-from rsbench.training.inputs import Inputs, open_inputs, skipped_remarks, train_counts
+from rsbench.training.inputs import (
+    Inputs,
+    forget_inputs,
+    open_inputs,
+    skipped_remarks,
+    train_counts,
+)
 from rsbench.training.loop import Loop, LoopResult
 from rsbench.training.model import AdaptedModel, attach_method, count
 from rsbench.training.plain import Plain
@@ -70,8 +76,7 @@ def run_cell(
     torch.set_num_threads(threads)
     torch.backends.cudnn.deterministic = True
     report({"phase": "load"})
-    inputs = open_inputs(run.cell, folders)
-    check_unchanged(run, inputs)
+    inputs = open_unchanged(run, folders)
     trainer = CellTrainer(run.cell, inputs, folders, torch.device(device), report)
     environment = describe_environment(trainer.device, trainer.precision, threads)
     try:
@@ -120,6 +125,24 @@ def run_cell(
         ),
         skipped={split: len(store.bad) for split, store in inputs.stores.items() if store.bad},
     )
+
+
+def open_unchanged(run: CellRun, folders: Folders) -> Inputs:
+    """The inputs that the cell was planned with.
+
+    What is kept warm may be from a sweep before this one, when the files were others.
+
+    Raises:
+        RsbenchError: something is missing, does not fit, or changed after the planning.
+    """
+    inputs = open_inputs(run.cell, folders)
+    try:
+        check_unchanged(run, inputs)
+    except TargetError:
+        forget_inputs()
+        inputs = open_inputs(run.cell, folders)
+        check_unchanged(run, inputs)
+    return inputs
 
 
 def check_unchanged(run: CellRun, inputs: Inputs) -> None:
