@@ -18,6 +18,7 @@ from rsbench.target import Target
 
 #: Entry-point name of the strategy that ``+metapeft`` means.
 METAPEFT_KIND = "metapeft"
+_IN_A_FILE = "one in a file of its own needs --plugin FILE"
 
 Entries = Iterable[tuple[KeyPath, PluginEntry]]
 Plugin = type[Target] | type[Backbone] | type[Method] | type[Strategy]
@@ -127,9 +128,10 @@ def _kind(
         return kind
     what = registry.GROUPS[group]
     if entry.kind is not None:
-        problems.add((*path, "kind"), f"there is no {what} {kind!r}", near_names(kind, known))
+        remedy = f"{near_names(kind, known)}; {_IN_A_FILE}"
+        problems.add((*path, "kind"), f"there is no {what} {kind!r}", remedy)
     elif entry.is_reference:
-        remedy = near_names(kind, sorted({*known, *defined}))
+        remedy = f"{near_names(kind, sorted({*known, *defined}))}; {_IN_A_FILE}"
         problems.add(path, f"there is no {what} called {kind!r}", remedy)
     else:
         remedy = f"state one of: {', '.join(known)}"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import json
 import shlex
-import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -69,11 +68,11 @@ class AnyScenes(FileTarget):
         """
         request, splits = _request(options, cls.root(options, folders)), _splits(options)
         if not request.root.is_dir():
-            raise _not_prepared(request, splits)
+            raise _not_prepared(request, options)
         try:
             listed = scene_index(request, splits, folders, partial(_check, request))
         except NotPreparedError as error:
-            raise _not_prepared(request, splits) from error
+            raise _not_prepared(request, options) from error
         train, test = parts(listed, splits, options)
         if any(listing.files is None for listing in listed.splits.values()):
             return ItemTarget(name, request, listed, (train, test), options)
@@ -211,23 +210,21 @@ def _check(request: Request, listed: SceneIndex) -> None:
         check_lists(request.dataset, there, listed)
 
 
-def _not_prepared(request: Request, splits: Sequence[str]) -> NotPreparedError:
-    """The error for a set that is not there, with the lines of Python that fetch it."""
-    arguments = ", ".join(f"{name}={value!r}" for name, value in request.arguments.items())
-    calls = "; ".join(
-        f"{request.dataset}(root={os.fspath(request.root)!r}, "
-        + (f"split={split!r}, " if split else "")
-        + (f"{arguments}, " if arguments else "")
-        + "download=True, checksum=True)"
-        for split in splits
-    )
-    code = f"from torchgeo.datasets import {request.dataset}; {calls}"
+def _not_prepared(request: Request, options: AnySceneOptions) -> NotPreparedError:
+    """The error for a set that is not there, with the command that fetches it."""
+    stated = options.model_dump(mode="json", exclude_defaults=True)
+    settings = [f"--set {shlex.quote(f'{k}={_yaml(v)}')}" for k, v in stated.items()]
     return NotPreparedError(
         f"the files of torchgeo's {request.dataset} are not there",
         where=request.root,
         remedy="let torchgeo download them, or set the option 'root' to the folder that has them",
-        command=f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}",
+        command=f"rsbench data prepare torchgeo_scenes {' '.join(settings)}",
     )
+
+
+def _yaml(value: object) -> str:
+    """A value as the command line takes it: plain text as it is, everything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _rows(split: SplitName, part: Part, listed: SceneIndex) -> Iterator[Row]:
