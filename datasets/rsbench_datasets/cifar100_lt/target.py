@@ -13,14 +13,13 @@ from rsbench.groups import ClassGroups, by_thresholds
 from rsbench.settings import Settings
 from rsbench.target import KnownCounts, Split, Target
 from rsbench_datasets.cifar100_lt.release import (
-    ARCHIVE,
     CLASSES,
     FILES,
     FOLDER,
     NUMBER_OF_CLASSES,
     CifarImages,
-    read_class_names,
-    read_images,
+    archive,
+    read_release,
 )
 from rsbench_datasets.files.archives import fetch_and_unpack
 from rsbench_datasets.files.content import content_hash, leak_remarks
@@ -131,8 +130,7 @@ class Cifar100Lt(Target):
         """
         root = cls.root(options, folders)
         try:
-            names = read_class_names(root)
-            train, test = (read_images(root, split) for split in ("train", "test"))
+            names, train, test = read_release(root)
         except NotPreparedError as error:
             raise NotPreparedError(
                 error.what, where=error.where, remedy=_REMEDY, command=_COMMAND
@@ -163,7 +161,7 @@ class Cifar100Lt(Target):
         if source is not None:
             _take(folders.resolve(source), root, progress)
         elif not _is_there(root / FOLDER):
-            fetch_and_unpack(ARCHIVE, root, progress)
+            fetch_and_unpack(archive(), root, progress)
         cls.open("cifar100_lt", options, folders)
         return root
 
@@ -180,7 +178,8 @@ class Cifar100Lt(Target):
 
     def read(self, split: SplitName, index: int) -> NDArray[np.uint8]:
         """One sample: uint8, shape (32, 32, 3); see :meth:`rsbench.target.Target.read`."""
-        return self._images[split].image(index)
+        image: NDArray[np.uint8] = self._images[split].pixels[index]
+        return image
 
 
 def long_tail_sizes(largest: float, imbalance_ratio: ImbalanceRatio) -> tuple[int, ...]:
