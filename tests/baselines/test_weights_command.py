@@ -68,6 +68,21 @@ def test_fetch_from_a_file_then_verify(
     assert [line.split()[0] for line in lines if " yes " in line] == ["dinov2_vit_s14"]
 
 
+@pytest.mark.parametrize("name", ["README.md", "weights.safetensors", "weights.pth", "cut.pth"])
+def test_what_is_no_weights_file_is_said_in_our_words(
+    name: str, tmp_path: Path, capsys: Captured
+) -> None:
+    torch.save({"a": torch.zeros(1000)}, tmp_path / "whole.pth")
+    content = (tmp_path / "whole.pth").read_bytes()[:1500] if name == "cut.pth" else b"# Title\n"
+    (tmp_path / name).write_bytes(content)
+    assert main(["weights", "fetch", "dinov2_vit_s14", "--from", str(tmp_path / name)]) == 2
+    shown = capsys.readouterr().err
+    assert "neither a safetensors file nor a torch file" in shown
+    assert "weights_only" not in shown
+    assert "file an issue" not in shown
+    assert len(shown.splitlines()) == 2
+
+
 def test_the_data_folder_can_be_named(dinov2: Path, tmp_path: Path) -> None:
     command = ["weights", "fetch", "dinov2_vit_s14", "--from", str(dinov2)]
     assert main([*command, "--data-dir", str(tmp_path / "here")]) == 0

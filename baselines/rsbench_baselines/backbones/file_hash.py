@@ -23,7 +23,7 @@ def file_hash(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(path, error, "check the path") from error
 
 
 def remembered_hash(path: Path, cache: Path) -> str:
@@ -41,7 +41,8 @@ def remembered_hash(path: Path, cache: Path) -> str:
     try:
         stat = path.stat()
     except OSError as error:
-        raise _unreadable(path, error) from error
+        remedy = "check the path; relative paths start from the matrix file's folder"
+        raise _unreadable(path, error, remedy) from error
     state = [str(path), stat.st_size, stat.st_mtime_ns]
     key = hashlib.sha256(str(path).encode()).hexdigest()[:24]
     memory = cache / "digests" / f"weights-{key}.json"
@@ -69,9 +70,7 @@ def _recall(memory: Path) -> list[object] | None:
     return known if whole else None
 
 
-def _unreadable(path: Path, error: OSError) -> CheckpointError:
+def _unreadable(path: Path, error: OSError, remedy: str) -> CheckpointError:
     return CheckpointError(
-        f"the weights file cannot be opened: {error.strerror}",
-        where=path,
-        remedy="check the path; relative paths start from the matrix file's folder",
+        f"the weights file cannot be opened: {error.strerror}", where=path, remedy=remedy
     )

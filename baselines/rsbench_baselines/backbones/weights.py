@@ -22,6 +22,8 @@ PositionResize = Literal["none", "bicubic", "bicubic_antialias"]
 
 #: So many keys of a kind are named in a message.
 _NAMED = 8
+#: Characters of a library's message that are told.
+_LONGEST = 120
 #: Keys under which a training checkpoint keeps the weights.
 _WRAPPERS = ("model", "state_dict")
 
@@ -101,12 +103,31 @@ def _unreadable(path: Path, error: Exception) -> CheckpointError:
             remedy="do not use this file unless you trust its author; only tensors and "
             "argparse.Namespace are read",
         )
+    if isinstance(error, OSError):
+        return CheckpointError(
+            f"the weights cannot be read: {error.strerror or error}",
+            where=path,
+            remedy="check the path",
+        )
     return CheckpointError(
-        f"the weights cannot be read: {error}",
+        "the weights cannot be read: this is neither a safetensors file nor a torch file that "
+        f"can be read without running code ({_reason(error)})",
         where=path,
-        remedy="check that the file is complete; only safetensors and weights-only torch files "
-        "are read",
+        remedy="check that it is the right file and that it is complete; safetensors files end "
+        "in .safetensors",
     )
+
+
+def _reason(error: Exception) -> str:
+    """One short line of what the library says, never its advice to run the file's code."""
+    told = str(error).rpartition("WeightsUnpickler error:")[2]
+    first = next(iter(told.strip().splitlines()), "").split(". This is an internal")[0]
+    if not first:
+        return "it ends too early"
+    unknown = first.startswith("Unsupported operand") or isinstance(error, KeyError)
+    if unknown or "weights_only" in first:
+        return "its content is of another kind"
+    return first if len(first) <= _LONGEST else f"{first[: _LONGEST - 3]}..."
 
 
 def fit_position_table(
