@@ -74,6 +74,10 @@ class ImageError(TargetError):
     """An image that is missing or does not decode."""
 
 
+class MisfitImageError(ImageError):
+    """An image that is whole, and of another kind than the target says: never merely skipped."""
+
+
 class BandError(TargetError):
     """Bands or values of a target that do not fit what a backbone's weights were trained on."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from rsbench.errors import ImageError
+from rsbench.errors import ImageError, MisfitImageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -118,9 +118,9 @@ def empty(path: Path, listed: str = "") -> ImageError:
     return ImageError(f"the image file is empty{by}", where=path, remedy=_REPLACE)
 
 
-def unsupported(path: str | Path, found: str) -> ImageError:
+def unsupported(path: str | Path, found: str) -> MisfitImageError:
     """The error for an image that is not 8-bit grey or RGB; ``found`` says what it is."""
-    return ImageError(
+    return MisfitImageError(
         f"the image has {found}; without more being said, images are 8-bit grey or RGB",
         where=path,
         remedy="say what its values are with the target's option 'pixels': 'bands' names its "

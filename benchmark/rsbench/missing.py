@@ -25,7 +25,8 @@ def check_problems(problems: Sequence[Problem]) -> None:
     if missing and not others:
         raise NotPreparedError(
             f"the matrix needs what is not on this machine:\n\n{missing_table(missing)}\n",
-            remedy="get each of them, or add --available to train what can be trained now",
+            remedy="get each of them, mend paths that are wrong, or add --available to train what "
+            "can be trained now",
         )
     if len(problems) == 1:
         raise problems[0].error

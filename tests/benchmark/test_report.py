@@ -258,7 +258,7 @@ class TestModulators:
         (line,) = [
             each for each in to_markdown(aggregate(folder)).splitlines() if "one seed" in each
         ]
-        assert line.endswith("/ bitfit")
+        assert line.endswith("1 of 2 rows (those with '1 seed')")
 
 
 class TestFootnotes:

@@ -207,7 +207,7 @@ class TestDryRun:
     def test_data_that_is_not_ready(self, world: World) -> None:
         (world.data / "a").unlink()
         text = world.show(2)  # as the run itself would end
-        assert "-" * 16 + f"  data not ready     {LINEAR_0}" in text
+        assert "-" * 16 + "  data not ready     things / stub_vit: 6 cells" in text
         assert "not ready:" in text
         assert "things is not prepared" in text
 
@@ -371,8 +371,10 @@ class TestBadInput:
 
     def test_nothing_available_is_an_error(self, world: World) -> None:
         (world.data / "a").unlink()
-        with pytest.raises(NotPreparedError, match="things is not prepared"):
+        with pytest.raises(NotPreparedError, match="things is not prepared") as caught:
             world.run(available=True)
+        assert "nothing of this matrix can be trained" in caught.value.what
+        assert "--available" not in str(caught.value)  # which was given
 
     def test_runner_that_returns_no_record_fails_the_cell(self, world: World) -> None:
         session = world.session()

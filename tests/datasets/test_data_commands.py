@@ -61,13 +61,24 @@ class TestVerify:
         assert "test_water_1.png" in shown
         assert "2 differences" in shown
 
-    def test_finds_missing_images_all_at_once(self, listed: Path, capsys: Capture) -> None:
+    def test_finds_missing_empty_and_damaged_images_all_at_once(
+        self, listed: Path, capsys: Capture
+    ) -> None:
         (listed / "train_fields_0.png").unlink()
         (listed / "train_water_0.png").write_bytes(b"")
-        assert data("verify") == 2
-        shown = capsys.readouterr().err
+        os.truncate(listed / "train_fields_3.png", 60)
+        assert data("verify") == 1
+        shown = capsys.readouterr().out
+        for name in ("train_fields_0.png", "train_water_0.png", "train_fields_3.png"):
+            assert name in shown
+
+    def test_finds_an_image_of_another_kind(self, listed: Path, capsys: Capture) -> None:
+        deep = np.zeros((4, 4), dtype=np.uint16)
+        Image.fromarray(deep).save(listed / "train_fields_0.png")
+        assert data("verify") == 1
+        shown = capsys.readouterr().out
         assert "train_fields_0.png" in shown
-        assert "train_water_0.png" in shown
+        assert "'pixels'" in shown
 
     def test_prints_every_difference_from_the_known_counts(
         self, listed: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch

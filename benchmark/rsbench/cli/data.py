@@ -63,7 +63,7 @@ def ls(
         table.add_column(heading, no_wrap=heading in ("name", "state"))
     listed = list_datasets(folders_of(data_dir, cache_dir))
     for each in listed:
-        style = {"here": "green", "broken": "red"}.get(each.state, "")
+        style = {"here": "green", "unusable": "red"}.get(each.state, "")
         cells = [getattr(each, heading) for heading in headings]
         table.add_row(*(Text(cell, style=style if i == 1 else "") for i, cell in enumerate(cells)))
     console = Console(highlight=False)
@@ -72,13 +72,13 @@ def ls(
         "\nnot here: 'rsbench data prepare NAME' gets it, or says what to fetch by hand; "
         "yours: it reads files of your own and needs options, which a matrix gives."
     )
-    for line in _broken(listed):
-        console.print(Text(line, style="red"))
+    for line in _unusable(listed):
+        console.print(Text(line, style="red"), soft_wrap=True)
 
 
-def _broken(listed: list[Listed]) -> Iterator[str]:
+def _unusable(listed: list[Listed]) -> Iterator[str]:
     for each in listed:
-        if each.state == "broken":
+        if each.state == "unusable":
             yield f"{each.name}: {each.problem}"
 
 

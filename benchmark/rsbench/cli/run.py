@@ -11,7 +11,6 @@ from rsbench.cli.options import (
     CacheOption,
     DataOption,
     DeviceOption,
-    MatrixOption,
     PluginOption,
 )
 from rsbench.errors import SettingsError
@@ -23,7 +22,10 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    matrix: MatrixOption = "demo",
+    matrix: Annotated[
+        str | None,
+        typer.Option(help="Name of a shipped matrix, or path of a YAML file.", show_default="demo"),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Run folder. Default: results/<matrix name>.")
     ] = None,
@@ -86,6 +88,9 @@ def run(
 
     # a scheduler ends a job by SIGTERM: leave as tidily as after Ctrl-C
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if matrix is None:
+        matrix = "demo"
+        typer.echo("no --matrix given: this is the demo (about 10 minutes on two cores)")
     try:
         session = open_session(
             matrix,

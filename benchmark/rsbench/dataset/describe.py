@@ -79,6 +79,11 @@ class Description:
                 f"{_range(widths)} pixels; mean {_numbers(images['mean'])}, "
                 f"deviation {_numbers(images['std'])}"
             )
+            if images["unreadable"]:
+                found.append(
+                    f"{split}: {len(images['unreadable'])} images cannot be read; the counts of "
+                    "the classes include them"
+                )
             found += [f"{split} UNREADABLE: {message}" for message in images["unreadable"]]
         found.append(f"content hash {target.content_hash}")
         return [*found, *target.remarks, *([target.disclaimer] if target.disclaimer else [])]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rsbench.folders import Folders
 
 GROUP = "rsbench.datasets"
-State = Literal["here", "not here", "yours", "broken"]
+State = Literal["here", "not here", "yours", "unusable"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Listed:
     Attributes:
         name: what to write in a matrix.
         state: whether it opens with its default options; ``yours``: it has none, since it reads
-            files of one's own; ``broken``: it cannot be used, and ``problem`` says why.
+            files of one's own; ``unusable``: it cannot be used as it is, and ``problem`` says why.
         description: one line.
         licence: terms of use in a few words.
         download: size of what is downloaded.
@@ -48,9 +48,9 @@ def _listed(name: str, folders: Folders) -> Listed:
     try:
         kind = registry.target_class(name)
     except RsbenchError as error:
-        return Listed(name, "broken", problem=error.what)
+        return Listed(name, "unusable", problem=error.what)
     except Exception as error:  # foreign code may raise anything; shown, and the rest listed
-        return Listed(name, "broken", problem=f"cannot be loaded: {error}")
+        return Listed(name, "unusable", problem=f"cannot be loaded: {error}")
     facts = (kind.description, kind.licence, kind.download_size)
     try:
         options = kind.Options.model_validate({})
@@ -61,7 +61,8 @@ def _listed(name: str, folders: Folders) -> Listed:
     except NotPreparedError:
         return Listed(name, "not here", *facts)
     except RsbenchError as error:
-        return Listed(name, "broken", *facts, problem=error.what)
+        problem = f"{error.what}; {error.remedy}" if error.remedy else error.what
+        return Listed(name, "unusable", *facts, problem=problem)
     except Exception as error:  # as above
-        return Listed(name, "broken", *facts, problem=f"{type(error).__name__}: {error}")
+        return Listed(name, "unusable", *facts, problem=f"{type(error).__name__}: {error}")
     return Listed(name, "here", *facts)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rsbench import registry
 from rsbench.dataset.survey import survey
-from rsbench.errors import TargetError
+from rsbench.errors import BandError, MisfitImageError, TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,6 +59,8 @@ def verify(
         TargetError: the target does not even open.
     """
     kind = registry.target_class(choice.kind)
+    if getattr(options, "on_bad_image", "") == "error":  # so that all of them are found at once
+        options = options.model_copy(update={"on_bad_image": "skip"})
     target = kind.open(choice.name, options, folders)
     yield Verdict("index", _index_text(target))
     yield from known_counts(target, kind.known_counts(options))
@@ -70,9 +72,17 @@ def verify(
     yield _unchanged(kind, choice, options, folders, target, activity)
     for split in SPLITS:
         with activity(f"decoding {target.name} {split}") as progress:
-            found = survey(target, split, progress)
-        bad = tuple(f"{split}: {message}" for _, message in found.bad)
-        yield Verdict(f"{split} images", f"all {len(found.sizes):,} decode", bad)
+            yield _images(target, split, progress)
+
+
+def _images(target: Target, split: SplitName, progress: Progress) -> Verdict:
+    check = f"{split} images"
+    try:
+        found = survey(target, split, progress)
+    except (BandError, MisfitImageError) as error:
+        return Verdict(check, "", (str(error).replace("\n", "; "),))
+    bad = tuple(f"{split}: {message}" for _, message in found.bad)
+    return Verdict(check, f"all {len(found.sizes):,} decode", bad)
 
 
 def known_counts(target: Target, known: KnownCounts | None) -> Iterator[Verdict]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rsbench.errors import ImageError, TargetError
+from rsbench.errors import ImageError, MisfitImageError, TargetError
 from rsbench.imagestore.files import Chunk, shard_file
 from rsbench.imagestore.fit import fit
 
@@ -91,6 +91,7 @@ def decode_chunk(job: Job, number: int, done: Callable[[int], None] | None = Non
         done: called with the number of images decoded so far in this chunk.
 
     Raises:
+        MisfitImageError: an image is of another kind than the target says.
         TargetError: the target yields something that is no image, or too few or too many.
         OSError: the pixels cannot be written.
     """
@@ -105,6 +106,8 @@ def decode_chunk(job: Job, number: int, done: Callable[[int], None] | None = Non
         for place, (index, image) in enumerate(pairs):
             if index is None or image is None:
                 raise _wrong_number(job, len(indices), image is None)
+            if isinstance(image, MisfitImageError):
+                raise image
             if isinstance(image, ImageError):
                 bad.append((index, _one_line(image)))
             else:

@@ -252,7 +252,9 @@ def _reason(record: Record) -> str:
 
 def _disclaimers(index: RunIndex, records: Sequence[Record]) -> tuple[str, ...]:
     found = [index.disclaimer, *(text for record in records for text in record.disclaimers)]
-    return tuple(dict.fromkeys(text for text in found if text))
+    texts = dict.fromkeys(text for text in found if text)
+    # what another one says at its end needs no line of its own
+    return tuple(one for one in texts if not any(o != one and o.endswith(one) for o in texts))
 
 
 def _notes(records: Sequence[Record], cells: int) -> tuple[str, ...]:

@@ -158,7 +158,8 @@ def footnotes(table: MainTable) -> list[str]:
         )
     single = [row.label for row in table.rows if len(row.seeds) == 1]
     if single:
-        which = "all rows" if len(single) == len(table.rows) else _shortened(single)
+        some = f"{len(single)} of {len(table.rows)} rows (those with '1 seed')"
+        which = "all rows" if len(single) == len(table.rows) else some
         lines.append(f"**one seed only, so nothing is known of the spread**: {which}")
     if len({row.seeds for row in table.rows}) > 1:
         listed = _exceptions(table.rows, lambda row: ", ".join(map(str, row.seeds)))

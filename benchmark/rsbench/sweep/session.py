@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 import rsbench
-from rsbench.errors import RsbenchError
+from rsbench.errors import NotPreparedError, RsbenchError
 from rsbench.folders import Folders
 from rsbench.missing import missing_table
 from rsbench.plan import Plan, build_stores, plan_cells, state_of
@@ -79,14 +80,19 @@ class Session:
         shown = [each for each in plan.cells if each.selected]
         states = [state_of(each, self.folder) for each in shown]
         for each, state in zip(shown, states, strict=True):
-            identifier = each.run.id if each.run else "-" * 16
-            self._print(f"{identifier}  {_STATES[state]:<17}  {each.cell.label}")
+            if each.run:
+                self._print(f"{each.run.id}  {_STATES[state]:<17}  {each.cell.label}")
+        self._print_unknown([each.cell for each in shown if each.run is None])
         for name in plan.unprepared:
             self._print(f"not ready: {name} (the run prepares it by itself)")
         counts = ", ".join(
             f"{states.count(state)} {_STATES[state]}" for state in dict.fromkeys(states)
         )
         self._print(f"{len(shown)} cells: {counts}")
+        if "to run" in states:
+            self._print(
+                "images are decoded, and those that cannot be read found, by the run itself"
+            )
         waiting = [
             each.run
             for each, state in zip(shown, states, strict=True)
@@ -100,6 +106,12 @@ class Session:
             self._print(f"not ready: {error}")
             return error.exit_code
         return 0
+
+    def _print_unknown(self, cells: Sequence[Cell]) -> None:
+        """One line for the cells of a target and a backbone that cannot be opened yet."""
+        pairs = Counter(f"{cell.target.name} / {cell.backbone.name}" for cell in cells)
+        for pair, number in pairs.items():
+            self._print(f"{'-' * 16}  {_STATES['unknown']:<17}  {pair}: {number} cells")
 
     def run(self, resources: Resources, keep_weights: bool = False) -> int:
         """Run what is not finished, and build the tables.
@@ -181,9 +193,14 @@ class Session:
         rest, out = plan.without_missing()
         if not out:
             return plan
-        if not any(each.selected for each in rest.cells):
-            plan.check()
         missing = [problem for problem in plan.problems if problem.missing]
+        if not any(each.selected for each in rest.cells):
+            rest.check()
+            raise NotPreparedError(
+                "nothing of this matrix can be trained on this machine yet:\n\n"
+                f"{missing_table(missing)}\n",
+                remedy="get what one of its cells needs",
+            )
         self._print(f"{len(out)} cells are left out (--available); not on this machine:\n")
         self._print(missing_table(missing) + "\n")
         return rest
