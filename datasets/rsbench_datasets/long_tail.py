@@ -22,13 +22,17 @@ if TYPE_CHECKING:
 
 #: Floor of a product such as 500 * 100 ** -1, which may come out a hair below a whole number.
 _ROUNDING = 1e-9
+#: Imbalances nearer to the one asked for than this share of it are as asked for.
+_NEAR = 0.02
+_SHOWN = 10
 
 
 class LongTailOptions(Settings):
     """How a training set is thinned to a long tail, as a matrix states it."""
 
     imbalance: Annotated[float, Field(ge=1.0)]
-    """Samples of the first-ranked class divided by those of the last; 1 keeps classes equal."""
+    """Samples of the first-ranked class divided by those of the last; 1 keeps classes equal.
+    Classes that have too few stay as they are, and a remark tells the imbalance that results."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the samples that stay, and of the ranks where ``order`` is ``random``."""
     order: Literal["given", "count", "random"] = "given"
@@ -86,6 +90,47 @@ def long_tail_sizes(
     Raises:
         TargetError: a class has no sample, or the first-ranked class has too few.
     """
+    wanted = _wanted_sizes(available, class_names, options)
+    return tuple(min(pair) for pair in zip(wanted, available, strict=True))
+
+
+def long_tail_remarks(
+    name: str, available: Sequence[int], class_names: Sequence[str], options: LongTailOptions
+) -> tuple[str, ...]:
+    """What to tell a reader where the long tail is not the one that was asked for; () where it is.
+
+    Args:
+        name: label of the target.
+        available: samples per class before thinning, in label order.
+        class_names: names in label order.
+        options: imbalance and ranks.
+
+    Raises:
+        TargetError: a class has no sample, or the first-ranked class has too few.
+    """
+    wanted = _wanted_sizes(available, class_names, options)
+    kept = [min(pair) for pair in zip(wanted, available, strict=True)]
+    imbalance = max(kept) / min(kept)
+    short = [
+        f"{class_name} ({has} of {asked} wanted)"
+        for class_name, has, asked in zip(class_names, kept, wanted, strict=True)
+        if has < asked
+    ]
+    off = len(kept) > 1 and abs(imbalance - options.imbalance) > _NEAR * options.imbalance
+    if not short and not off:
+        return ()
+    more = f", and {len(short) - _SHOWN} classes more" if len(short) > _SHOWN else ""
+    reason = f"too few images of {', '.join(short[:_SHOWN])}{more}"
+    return (
+        f"{name}: long tail: {options.imbalance:.3g} to 1 was asked for, {imbalance:.3g} to 1 is "
+        f"what there is: {reason if short else 'numbers of images are rounded down'}",
+    )
+
+
+def _wanted_sizes(
+    available: Sequence[int], class_names: Sequence[str], options: LongTailOptions
+) -> list[int]:
+    """Samples per class that the options ask for, in label order, whether there are so many."""
     without = [name for name, count in zip(class_names, available, strict=True) if count == 0]
     if without:
         raise TargetError(
@@ -97,9 +142,8 @@ def long_tail_sizes(
     steps = max(len(ranked) - 1, 1)
     sizes = [0] * len(ranked)
     for rank, label in enumerate(ranked):
-        wanted = int(largest * options.imbalance ** (-rank / steps) + _ROUNDING)
-        sizes[label] = min(wanted, available[label])
-    return tuple(sizes)
+        sizes[label] = int(largest * options.imbalance ** (-rank / steps) + _ROUNDING)
+    return sizes
 
 
 def _ranked(available: Sequence[int], options: LongTailOptions) -> list[int]:

@@ -6,6 +6,8 @@ import logging
 import re
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+
 from rsbench.errors import NotPreparedError, TargetError
 from rsbench.groups import GroupRule
 from rsbench.images import IMAGE_SUFFIXES
@@ -20,7 +22,12 @@ from rsbench_datasets.files.file_target import (
     groups_by_rule,
 )
 from rsbench_datasets.files.links import link_folder
-from rsbench_datasets.long_tail import LongTailOptions, long_tail, long_tail_sizes
+from rsbench_datasets.long_tail import (
+    LongTailOptions,
+    long_tail,
+    long_tail_remarks,
+    long_tail_sizes,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,9 +94,12 @@ class Mstar(FileTarget):
         root = cls.root(options, folders)
         train_folder, test_folder = split_folders(root)
         train, test = _scan(train_folder, "train"), _scan(test_folder, "test")
+        remarks: tuple[str, ...] = ()
         if options.long_tail is not None:
+            available = np.bincount(train.labels, minlength=len(CLASSES)).tolist()
+            remarks = long_tail_remarks(name, available, CLASSES, options.long_tail)
             train = train.choose(long_tail(train.labels, CLASSES, options.long_tail))
-        index = FileIndex(CLASSES, train, test, root)
+        index = FileIndex(CLASSES, train, test, root, remarks)
         groups = groups_by_rule(options.groups, index)
         return cls(name, index, groups, folders, "", on_bad_image=options.on_bad_image)
 

@@ -4,7 +4,12 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from rsbench.errors import TargetError
-from rsbench_datasets.long_tail import LongTailOptions, long_tail, long_tail_sizes
+from rsbench_datasets.long_tail import (
+    LongTailOptions,
+    long_tail,
+    long_tail_remarks,
+    long_tail_sizes,
+)
 
 NAMES = ("a", "b", "c")
 
@@ -38,6 +43,32 @@ def test_closed_form() -> None:
 
 def test_a_class_gives_no_more_than_it_has() -> None:
     assert sizes([1000, 30, 1000], imbalance=100) == (1000, 30, 10)
+
+
+def remarks(available: list[int], **options: object) -> tuple[str, ...]:
+    names = [f"class {label}" for label in range(len(available))]
+    return long_tail_remarks("plots", available, names, LongTailOptions.model_validate(options))
+
+
+def test_a_tail_that_is_as_asked_for_needs_no_remark() -> None:
+    assert remarks([1000] * 4, imbalance=8) == ()
+    assert remarks([7, 7, 7], imbalance=1) == ()
+    assert remarks([9], imbalance=5) == ()
+    assert remarks([500] * 100, imbalance=100) == ()
+
+
+def test_what_is_missed_is_told() -> None:
+    assert remarks([232, 11, 26], imbalance=10) == (
+        "plots: long tail: 10 to 1 was asked for, 21.1 to 1 is what there is: too few images of "
+        "class 1 (11 of 73 wanted)",
+    )
+    (middle,) = remarks([100, 20, 100], imbalance=10)  # the ends are as asked for
+    assert "10 to 1 is what there is: too few images of class 1 (20 of 31 wanted)" in middle
+    (many,) = remarks([100, *[1] * 19], imbalance=2)
+    assert many.count("wanted") == 10
+    assert many.endswith("and 9 classes more")
+    (rounded,) = remarks([299] * 10, imbalance=50)
+    assert rounded.endswith("59.8 to 1 is what there is: numbers of images are rounded down")
 
 
 def test_orders() -> None:

@@ -136,6 +136,7 @@ def test_a_long_tail(tree: Tree, folders: Folders) -> None:
     assert (counts[0], counts[9]) == (20, 2)
     assert counts == sorted(counts, reverse=True)
     assert target.test.counts(10).tolist() == [20] * 10
+    assert target.remarks == ()
     assert target.groups.head == (0, 1, 2)
     assert target.groups.tail == (7, 8, 9)
     again = opened(folders, root=str(root), long_tail=settings)
@@ -145,6 +146,15 @@ def test_a_long_tail(tree: Tree, folders: Folders) -> None:
     assert np.array_equal(
         target.read("train", 0), opened(folders, root=str(root)).read("train", 0)
     ) == (target.train.ids[0] == "train/2S1/00009.jpeg")
+
+
+def test_a_long_tail_of_too_few_chips_is_told(tree: Tree, folders: Folders) -> None:
+    root = tree(each=20)
+    for number in range(2, 20):
+        (root / "train" / "BMP2" / f"{number + 9:05d}.jpeg").unlink()
+    (remark,) = opened(folders, root=str(root), long_tail={"imbalance": 10}).remarks
+    assert remark.startswith("mstar: long tail: 10 to 1 was asked for, 10 to 1 is what there is")
+    assert remark.endswith("too few images of BMP2 (2 of 15 wanted)")
 
 
 def test_bad_chips(tree: Tree, folders: Folders) -> None:
@@ -186,4 +196,6 @@ def test_real_chips(shared_data: Path, folders: Folders) -> None:
     steeper = opened(folders, long_tail={"imbalance": 200, "order": "count"})
     counts = steeper.train.counts(10)
     assert (counts.max(), counts.min()) == (232, 1)
+    (remark,) = opened(folders, long_tail={"imbalance": 10}).remarks
+    assert "10 to 1 was asked for, 46.4 to 1 is what there is" in remark
     assert set(steeper.train.ids) < set(target.train.ids)

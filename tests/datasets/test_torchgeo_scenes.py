@@ -236,6 +236,7 @@ class TestLongTail:
         assert target.test.ids == whole.test.ids
         assert set(target.train.ids) < set(whole.train.ids)
         assert target.content_hash != whole.content_hash
+        assert target.remarks == whole.remarks == ()
         assert target.groups.head == tuple(range(7))
         assert target.groups.tail == tuple(range(14, 21))
 
@@ -249,6 +250,10 @@ class TestLongTail:
         drawn = opened("ucmerced", long_tail={"imbalance": 8, "order": "random", "seed": 1})
         assert sorted(drawn.train.counts(21)) == sorted(first.train.counts(21))
         assert not np.array_equal(drawn.train.counts(21), first.train.counts(21))
+
+    def test_one_that_comes_out_otherwise_is_told(self, opened: Open) -> None:
+        (remark,) = opened("ucmerced", long_tail={"imbalance": 3}).remarks
+        assert remark.startswith("ucmerced: long tail: 3 to 1 was asked for, 4 to 1 is what")
 
     def test_an_impossible_one(self, opened: Open) -> None:
         with pytest.raises(TargetError, match="'agricultural' has 8"):
@@ -535,6 +540,10 @@ class TestReadThroughTorchgeo:
     def test_what_a_long_tail_leaves_is_read(self, opened: Open) -> None:
         target = opened("torchgeo_scenes", **self.OPTIONS, long_tail={"imbalance": 2})
         assert target.train.counts(10).tolist() == [2, *[1] * 9]
+        assert not any("long tail" in remark for remark in target.remarks)
+        other = opened("torchgeo_scenes", **self.OPTIONS, long_tail={"imbalance": 1.5})
+        remark = next(remark for remark in other.remarks if "long tail" in remark)
+        assert "1.5 to 1 was asked for, 2 to 1 is what there is" in remark
         for number, (sample, label) in enumerate(
             zip(target.train.ids, target.train.labels, strict=True)
         ):

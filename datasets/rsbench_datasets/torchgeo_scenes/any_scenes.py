@@ -73,7 +73,7 @@ class AnyScenes(FileTarget):
             listed = scene_index(request, splits, folders, partial(_check, request))
         except NotPreparedError as error:
             raise _not_prepared(request, options) from error
-        train, test = parts(listed, splits, options)
+        train, test = parts(name, listed, splits, options)
         if any(listing.files is None for listing in listed.splits.values()):
             return ItemTarget(name, request, listed, (train, test), options)
         index = file_index(listed, train, test, request.root)
@@ -159,7 +159,10 @@ class ItemTarget(Target):
                 listed.class_names, groups, [*rows[0], *rows[1]], pixels.identity()
             ),
             disclaimer=options.disclaimer,
-            remarks=leak_remarks(name, *([row[3] for row in each] for each in rows)),
+            remarks=(
+                *parts[0].remarks,
+                *leak_remarks(name, *([row[3] for row in each] for each in rows)),
+            ),
             location=request.root,
             imagery=imagery(pixels),
             on_bad_image=options.on_bad_image,

@@ -12,7 +12,7 @@ import numpy as np
 from rsbench.errors import TargetError
 from rsbench_datasets.files.file_samples import FileSamples
 from rsbench_datasets.files.file_target import FileIndex
-from rsbench_datasets.long_tail import long_tail
+from rsbench_datasets.long_tail import long_tail, long_tail_remarks
 from rsbench_datasets.torchgeo_scenes.division import divide
 
 if TYPE_CHECKING:
@@ -32,16 +32,19 @@ class Part:
     Attributes:
         split: torchgeo's name of the split.
         indices: positions in its listing, ascending, int64.
+        remarks: what a reader of the numbers must know about the choice.
     """
 
     split: str
     indices: NDArray[np.int64]
+    remarks: tuple[str, ...] = ()
 
 
-def parts(index: SceneIndex, splits: Sequence[str], options: Any) -> tuple[Part, Part]:
+def parts(name: str, index: SceneIndex, splits: Sequence[str], options: Any) -> tuple[Part, Part]:
     """Training and test samples, train thinned where ``options`` ask for it.
 
     Args:
+        name: label of the target, for remarks.
         index: the listing.
         splits: torchgeo's train and test split, or a single one to divide.
         options: with ``long_tail``, and with ``test_fraction`` and ``seed`` where a single
@@ -56,10 +59,13 @@ def parts(index: SceneIndex, splits: Sequence[str], options: Any) -> tuple[Part,
         chosen = divide(labels, index.class_names, options.test_fraction, options.seed)
     else:
         chosen = np.arange(len(labels)), np.arange(len(index.splits[test].labels))
-    kept = chosen[0]
+    kept, names = chosen[0], index.class_names
+    remarks: tuple[str, ...] = ()
     if options.long_tail is not None:
-        kept = kept[long_tail(labels[kept], index.class_names, options.long_tail)]
-    return Part(train, kept), Part(test, chosen[1])
+        available = np.bincount(labels[kept], minlength=len(names)).tolist()
+        remarks = long_tail_remarks(name, available, names, options.long_tail)
+        kept = kept[long_tail(labels[kept], names, options.long_tail)]
+    return Part(train, kept, remarks), Part(test, chosen[1])
 
 
 def file_index(index: SceneIndex, train: Part, test: Part, root: Path) -> FileIndex:
@@ -71,6 +77,7 @@ def file_index(index: SceneIndex, train: Part, test: Part, root: Path) -> FileIn
         samples[train.split].choose(train.indices),
         samples[test.split].choose(test.indices),
         root,
+        (*train.remarks, *test.remarks),
     )
 
 

@@ -98,7 +98,7 @@ class SceneTarget(FileTarget):
             check_complete(scene, root, index)
 
         listed = scene_index(Request(scene.dataset, root, scene.arguments), splits, folders, check)
-        index = file_index(listed, *parts(listed, splits, options), root)
+        index = file_index(listed, *parts(name, listed, splits, options), root)
         return cls(
             name,
             index,
