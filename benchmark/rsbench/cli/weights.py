@@ -56,7 +56,7 @@ def fetch(
 ) -> None:
     """Download the weights of a backbone, convert them, and keep them in the data folder."""
     kind = _named(name)
-    file = None if source is None else source.expanduser().absolute()
+    file = None if source is None else _existing(source)
     with progress_bar(f"Fetching {name}", in_bytes=True) as progress:
         lines = kind.fetch_weights(folders_of(data_dir, None), source=file, progress=progress)
     _print(lines)
@@ -109,7 +109,7 @@ def convert(
             "what the weights are for must be said once",
             remedy="add --as NAME ('rsbench weights ls' lists them) or --architecture MODEL",
         )
-    source, written = file.expanduser().absolute(), out.expanduser().absolute()
+    source, written = _existing(file), out.expanduser().absolute()
     if name is not None:
         if argument or ignore:
             raise SettingsError(
@@ -126,6 +126,21 @@ def convert(
         "weights": str(source),
     }
     _print(_convert_any(options, source, written))
+
+
+def _existing(file: Path) -> Path:
+    """The absolute path of a file that the user named.
+
+    Raises:
+        CheckpointError: there is no such file.
+    """
+    from rsbench.errors import CheckpointError
+
+    path = file.expanduser().absolute()
+    if not path.is_file():
+        what = "this is a folder, not a file" if path.is_dir() else "there is no such file"
+        raise CheckpointError(what, where=path, remedy="check the path")
+    return path
 
 
 def _argument(text: str) -> tuple[str, Any]:
