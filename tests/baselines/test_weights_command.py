@@ -123,8 +123,19 @@ def test_offline_it_says_which_file_to_put_where(
 def test_an_unknown_name_is_answered_with_near_ones(capsys: Captured) -> None:
     assert main(["weights", "fetch", "in21k_vit_b"]) == 2
     assert "in21k_vit_b16" in capsys.readouterr().err
-    assert main(["weights", "verify", "checkpoint"]) == 2
-    assert "no backbone with weights to fetch called 'checkpoint'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("demo_vit", "comes with its weights"), ("checkpoint", "a weights file of your own")],
+)
+def test_a_backbone_without_a_download_says_so(name: str, said: str, capsys: Captured) -> None:
+    for command in ("fetch", "verify"):
+        assert main(["weights", command, name]) == 2
+        shown = capsys.readouterr().err
+        assert said in shown
+        assert "nothing to fetch" in shown
+        assert "did you mean" not in shown
 
 
 def test_convert_as_a_named_backbone(dinov2: Path, tmp_path: Path, capsys: Captured) -> None:

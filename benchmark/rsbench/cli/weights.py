@@ -12,6 +12,7 @@ from rsbench.cli.options import DataOption, PluginOption, folders_of
 from rsbench.cli.progress import progress_bar
 
 if TYPE_CHECKING:
+    from rsbench.errors import SettingsError
     from rsbench.pretrained import PretrainedBackbone
 
 app = typer.Typer(help="Fetch, verify and convert weights.", no_args_is_help=True)
@@ -201,14 +202,33 @@ def _named(name: str) -> type[PretrainedBackbone]:
     """The backbone called ``name``.
 
     Raises:
-        UnknownNameError: there is none, or it has no weights to fetch.
+        UnknownNameError: there is none.
+        SettingsError: its weights are not fetched.
     """
-    from rsbench.registry import unknown_name
+    from rsbench import registry
 
     known = _pretrained()
-    if name not in known:
-        raise unknown_name("backbone with weights to fetch", name, list(known))
-    return known[name]
+    if name in known:
+        return known[name]
+    if name in registry.names("rsbench.backbones"):
+        raise _not_fetched(name)
+    raise registry.unknown_name("backbone with weights to fetch", name, list(known))
+
+
+def _not_fetched(name: str) -> SettingsError:
+    """Why a backbone is there and yet has nothing to fetch."""
+    from rsbench import registry
+    from rsbench.errors import SettingsError
+
+    if "weights" in registry.backbone_class(name).Options.model_fields:
+        return SettingsError(
+            f"{name} takes a weights file of your own: there is nothing to fetch or verify",
+            remedy=f"name the file in a matrix, as the option 'weights' of {name}",
+        )
+    return SettingsError(
+        f"{name} comes with its weights: there is nothing to fetch or verify",
+        remedy=f"use it as it is ('rsbench plugin check {name}' builds and runs it)",
+    )
 
 
 def _print(lines: Sequence[str]) -> None:
