@@ -37,11 +37,16 @@ def dinov2(tmp_path: Path) -> Path:
     return tmp_path / "mine.safetensors"
 
 
+@pytest.mark.parametrize("columns", ["40", "80", "200"])
 def test_ls_names_every_backbone_of_the_catalogue(
-    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+    columns: str, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", columns)
     assert main(["weights", "ls"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == sorted(CATALOGUE)
+    assert max(len(line.rstrip()) for line in lines) <= 80
+    assert main(["weights", "ls", "--long"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert {line.split()[0] for line in lines[1:]} == set(CATALOGUE)
     (line,) = [line for line in lines if line.startswith("in21k_vit_l16 ")]

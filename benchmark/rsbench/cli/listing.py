@@ -49,7 +49,11 @@ def ls(
     from rich.text import Text
 
     rows = matrix_rows() if kind is Kind.matrices else plugin_rows(f"rsbench.{kind.value}")
-    table = Table("name", "description", box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    # A name that is cut or broken is of no use.
+    longest = max((len(row.name) for row in rows), default=0)
+    table.add_column("name", no_wrap=True, min_width=longest)
+    table.add_column("description")
     for row in rows:
         table.add_row(Text(row.name), Text(row.text, style="red" if row.broken else ""))
     Console(highlight=False).print(table)

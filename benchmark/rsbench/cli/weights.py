@@ -23,26 +23,38 @@ NameArgument = Annotated[
 
 
 @app.command("ls")
-def ls(plugin: PluginOption = None, data_dir: DataOption = None) -> None:
+def ls(
+    long: Annotated[
+        bool, typer.Option("--long", help="Show where they are published, too.")
+    ] = False,
+    plugin: PluginOption = None,
+    data_dir: DataOption = None,
+) -> None:
     """List the backbones with published weights, and whether they are here."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     folders = folders_of(data_dir, None)
-    columns = ("name", "parameters", "download", "licence", "here", "source")
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    columns = ("name", "parameters", "download", "licence", "here")
+    for column in (*columns, "source") if long else columns:
+        table.add_column(column, no_wrap=True)
     for name, kind in _pretrained().items():
         facts = kind.weights_facts()
-        table.add_row(
+        cells = [
             name,
             f"{facts.parameters / 1e6:.1f} M",
             facts.download_size,
             facts.licence or "not stated",
             "yes" if kind.weights_file(folders).is_file() else "no",
-            Text(facts.source or "a file of your own", overflow="fold"),
-        )
-    Console(highlight=False).print(table)
+            facts.source or "a file of your own",
+        ]
+        table.add_row(*(Text(cell) for cell in cells[: len(table.columns)]))
+    console = Console(highlight=False)
+    needed = console.measure(table, options=console.options.update(max_width=1000)).maximum
+    console.width = max(console.width, needed)  # a name that is cut is of no use
+    console.print(table)
 
 
 @app.command()
