@@ -1,6 +1,8 @@
+import errno
 import hashlib
 import logging
 import random
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import requests
 from website import Website, serve
 
 from rsbench.errors import DownloadError
@@ -294,6 +297,43 @@ class TestRetries:
             pass
         with pytest.raises(DownloadError, match="cannot be reached"):
             fetch(RemoteFile("a.zip", f"{gone.url}/a.zip"), tmp_path)
+
+    @pytest.mark.parametrize(
+        ("cause", "words"),
+        [
+            (socket.gaierror(socket.EAI_NONAME, "?"), "name no.example cannot be resolved"),
+            (OSError(errno.ENETUNREACH, "?"), "the network is unreachable"),
+        ],
+    )
+    def test_without_a_network_nothing_is_waited_for(
+        self,
+        tmp_path: Path,
+        waited: list[float],
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+        cause: OSError,
+        words: str,
+    ) -> None:
+        def get(*_: object, **__: object) -> requests.Response:
+            raise requests.ConnectionError("HTTPSConnectionPool(...)") from cause
+
+        monkeypatch.setattr(requests, "get", get)
+        with pytest.raises(DownloadError, match=words) as caught:
+            fetch(RemoteFile("a.zip", "https://no.example/a.zip"), tmp_path)
+        assert waited == []
+        assert caplog.text == ""
+        assert "Pool" not in caught.value.what
+
+    def test_a_new_attempt_takes_one_short_line(
+        self, site: Website, file: RemoteFile, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        site.cuts = [HALF]
+        fetch(file, tmp_path)
+        (record,) = caplog.records
+        line = record.getMessage()
+        assert line.startswith("a.zip: the connection breaks: ")
+        assert line.endswith("; trying again in 1 s")
+        assert len(line) < 200
 
     def test_an_address_that_is_none(self, tmp_path: Path) -> None:
         with pytest.raises(DownloadError, match="the request fails"):

@@ -1,5 +1,7 @@
+import errno
 import hashlib
 import logging
+import socket
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +11,7 @@ import pytest
 from huggingface_hub import errors
 
 from rsbench.errors import DownloadError
-from rsbench.fetch import HubFile, fetch, space
+from rsbench.fetch import HubFile, fetch, reaching, space
 
 CONTENT = b"weights" * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -57,6 +59,7 @@ class Hub:
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
     for name in ("RSBENCH_OFFLINE", "HF_HUB_OFFLINE", "HF_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(reaching.socket, "create_connection", lambda *_, **__: socket.socket())
     stub = Hub(tmp_path / "hub")
     for method in ("hf_hub_download", "try_to_load_from_cache"):
         monkeypatch.setattr(huggingface_hub, method, getattr(stub, method))
@@ -154,6 +157,31 @@ def test_the_disk_is_asked_first(hub: Hub, folder: Path, monkeypatch: pytest.Mon
     with pytest.raises(DownloadError, match=r"needs 7\.0 kB, but only 10 bytes are free"):
         fetch(DATA, folder)
     assert hub.downloads == []
+
+
+NO_WAY = [
+    (socket.gaierror(socket.EAI_AGAIN, "again"), "the name huggingface.co cannot be resolved"),
+    (OSError(errno.ENETUNREACH, "no way"), "the network is unreachable"),
+]
+
+
+@pytest.mark.parametrize(("error", "words"), NO_WAY)
+def test_without_a_network_the_library_is_not_let_try(
+    hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, words: str
+) -> None:
+    def connect(*_: object, **__: object) -> socket.socket:
+        raise error
+
+    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(reaching.socket, "create_connection", connect)
+    hub.error = AssertionError("the library was asked")
+    with pytest.raises(DownloadError, match=words) as caught:
+        fetch(MODEL, folder)
+    assert f"save it as {folder / 'sub' / 'weights.bin'}" in caught.value.remedy
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    with pytest.raises(DownloadError, match="the library was asked"):
+        fetch(MODEL, folder)
 
 
 def answered(kind: type[Exception]) -> Exception:

@@ -10,6 +10,7 @@ from rsbench.errors import DownloadError
 from rsbench.fetch.checksums import check_file, remember
 from rsbench.fetch.network import by_hand
 from rsbench.fetch.presence import check_online, is_there
+from rsbench.fetch.reaching import briefly, check_reachable
 from rsbench.fetch.space import check_space
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def fetch_from_hub(file: HubFile, folder: Path, progress: Progress | None) -> Pa
     if cached is not None and _is_right(file, cached):
         return cached
     check_online(file, own)
+    check_reachable(file.url, own)
     # A wrong file has to be replaced by force: the library trusts what it has.
     force = own.exists() or cached is not None
     path = _download(file, folder, force, progress)
@@ -128,7 +130,7 @@ def _explained(file: HubFile, path: Path, error: Exception) -> DownloadError:
     elif isinstance(error, errors.RemoteEntryNotFoundError):
         why = "there is no such file in the repository any more"
     elif isinstance(error, errors.LocalEntryNotFoundError):
-        why = f"the hub cannot be reached: {error.__cause__ or error}"
+        why = f"the hub cannot be reached: {briefly(error)}"
         remedy = f"check the network and run this again, or {remedy}"
     else:
         why = f"{type(error).__name__}: {error}"

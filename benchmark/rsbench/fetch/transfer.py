@@ -11,6 +11,7 @@ from rsbench import __version__
 from rsbench.errors import DownloadError
 from rsbench.fetch.network import by_hand
 from rsbench.fetch.partial import validator_of
+from rsbench.fetch.reaching import briefly, no_way
 from rsbench.fetch.space import check_space
 
 if TYPE_CHECKING:
@@ -40,7 +41,16 @@ _log = logging.getLogger("rsbench")
 
 
 class _Stopped(Exception):
-    """The transfer stopped before its end, and may go on in a new attempt."""
+    """The transfer stopped before its end, and may go on in a new attempt.
+
+    Args:
+        why: what happened.
+        at_once: whether a new attempt is of no use unless something has arrived before.
+    """
+
+    def __init__(self, why: str, *, at_once: bool = False) -> None:
+        super().__init__(why)
+        self.at_once = at_once
 
 
 def transfer(file: RemoteFile, part: Part, progress: Progress | None) -> None:
@@ -56,16 +66,16 @@ def transfer(file: RemoteFile, part: Part, progress: Progress | None) -> None:
         DownloadError: the server refuses, cannot be reached, or has another file; or the disk
             is full.
     """
-    failures, furthest = 0, part.size
+    failures, furthest, begun = 0, part.size, False
     while True:
         try:
             return _attempt(file, part, progress)
         except _Stopped as error:
             if part.size > furthest:
-                failures, furthest = 0, part.size
-            if failures == len(WAITS):
+                failures, furthest, begun = 0, part.size, True
+            if failures == len(WAITS) or (error.at_once and not begun):
                 raise _failed(file, part, str(error)) from error
-            _log.warning("%s: %s; trying again", file.url, error)
+            _log.warning("%s: %s; trying again in %.0f s", file.name, error, WAITS[failures])
             time.sleep(WAITS[failures])
             failures += 1
         except OSError as error:
@@ -108,7 +118,9 @@ def _open(file: RemoteFile, part: Part) -> requests.Response:
             file.url, headers={**headers, **part.headers()}, stream=True, timeout=TIMEOUTS
         )
     except (requests.ConnectionError, requests.Timeout) as error:
-        raise _Stopped(f"the server cannot be reached: {error}") from error
+        why = no_way(error, file.url)
+        text = why or f"the server cannot be reached: {briefly(error)}"
+        raise _Stopped(text, at_once=bool(why)) from error
     except requests.RequestException as error:
         raise _failed(file, part, f"the request fails: {error}") from error
     status = response.status_code
@@ -197,7 +209,7 @@ def _blocks(response: requests.Response) -> Iterator[bytes]:
         try:
             block = next(blocks, None)
         except (HTTPError, OSError) as error:
-            raise _Stopped(f"the connection breaks: {error}") from error
+            raise _Stopped(f"the connection breaks: {briefly(error)}") from error
         if block is None:
             return
         yield block
