@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 RGB = ("red", "green", "blue")
 """Bands of a colour picture, in order."""
 
+NATURAL_COLOUR = {"red": "B04", "green": "B03", "blue": "B02"}
+"""Sentinel-2 bands that make a picture in natural colours."""
+
 Quantity = Literal["display", "reflectance", "decibel", "amplitude"]
 """``display``: pictures made for looking at; ``reflectance``: 1.0 reflects everything;
 ``decibel`` and ``amplitude``: radar backscatter, as stored."""
@@ -78,8 +81,9 @@ PICTURE = BandInput()
 def choose_bands(target: str, imagery: Imagery, backbone: str, wanted: BandInput) -> list[int]:
     """Which stored channel feeds each input channel of a backbone.
 
-    A target of one ``display`` band feeds a picture network with that band three times, as grey
-    pictures always have been.
+    A target of one band feeds a network for red, green and blue with that band three times, as
+    grey pictures always have been. The Sentinel-2 bands B04, B03 and B02 of a ``display`` target
+    serve as red, green and blue (:data:`NATURAL_COLOUR`), whatever else it stores.
 
     Args:
         target: its label, for messages.
@@ -97,19 +101,56 @@ def choose_bands(target: str, imagery: Imagery, backbone: str, wanted: BandInput
         raise BandError(
             f"{backbone} was trained on {wanted.quantity} values, and {target} has "
             f"{imagery.quantity} values",
-            remedy="use a backbone and a target of one kind, or, where the target has an option "
-            "for it, let it convert its values",
+            remedy=_quantity_remedy(imagery, wanted),
         )
     if imagery.channels == 1 and wanted.bands == RGB:
         return [0, 0, 0]
-    missing = [band for band in wanted.bands if band not in imagery.bands]
+    feeds = [_stored_name(band, imagery) for band in wanted.bands]
+    pairs = zip(wanted.bands, feeds, strict=True)
+    missing = [band for band, stored in pairs if stored not in imagery.bands]
     if missing:
         raise BandError(
             f"{backbone} needs the bands {', '.join(wanted.bands)}; {target} lacks "
             f"{', '.join(missing)} (it has {', '.join(imagery.bands)})",
-            remedy="use a target with these bands, or a backbone that does without them",
+            remedy=_bands_remedy(imagery, wanted),
         )
-    return [imagery.bands.index(band) for band in wanted.bands]
+    return [imagery.bands.index(stored) for stored in feeds]
+
+
+def _stored_name(band: str, imagery: Imagery) -> str:
+    """What the target calls ``band``."""
+    if band in imagery.bands or imagery.quantity != "display":
+        return band
+    return NATURAL_COLOUR.get(band, band)
+
+
+def _quantity_remedy(imagery: Imagery, wanted: BandInput) -> str:
+    """How values of another quantity come to fit."""
+    if wanted.quantity == "display":
+        return (
+            f"use a backbone trained on {imagery.quantity} values; or, where the target has the "
+            "option 'pixels', its 'stretch' makes pictures of them: pixels: {..., stretch: "
+            "[low, high]} with the values that become black and white, 'quantity' and "
+            "'full_scale' left out"
+        )
+    return (
+        f"use a target with {wanted.quantity} values, or a backbone trained on "
+        f"{imagery.quantity} values; where the target has the option 'pixels', its 'quantity' "
+        "says what the values of the files are"
+    )
+
+
+def _bands_remedy(imagery: Imagery, wanted: BandInput) -> str:
+    """How other bands come to fit; only a picture network takes bands under another name."""
+    remedy = "use a target with these bands, or a backbone that does without them"
+    if wanted.bands != RGB or wanted.quantity != "display":
+        return remedy
+    count = imagery.channels
+    renamed = ", ".join(f"{band}: {imagery.bands[i % count]}" for i, band in enumerate(RGB))
+    return (
+        f"{remedy}; where the target has the option 'pixels', its 'use' repeats one band (use: "
+        f"[{imagery.bands[0]}]) or renames bands (use: {{{renamed}}})"
+    )
 
 
 def check_values(target: str, imagery: Imagery, highest: NDArray[np.float64]) -> None:

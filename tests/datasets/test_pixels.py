@@ -72,6 +72,11 @@ class TestImagery:
         given = options(bands=["blue", "green", "red", "nir"], use=RGB)
         assert imagery(given).bands == RGB
 
+    def test_holds_new_names(self) -> None:
+        given = options(bands=RADAR, use={"red": "vv", "green": "vh", "blue": "vv"})
+        assert imagery(given).bands == RGB
+        assert given.source_bands == ("vv", "vh", "vv")
+
 
 class TestPictures:
     @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
@@ -353,6 +358,12 @@ class TestDamage:
         ({"bands": ["a", "a"]}, "'bands' names a band twice"),
         ({"bands": ["a", "b"], "use": ["b", "b"]}, "'use' names a band twice"),
         ({"bands": ["a"], "use": ["b"]}, "'use' names bands that 'bands' does not: b"),
+        ({"bands": ["a"], "use": {"red": "b"}}, "'use' names bands that 'bands' does not: b"),
+        ({"bands": ["a"], "use": {}}, "at least 1 item"),
+        (
+            {"bands": ["a"], "use": {"red": "a"}, "stretch": {"a": [0, 1]}},
+            "must name the bands red",
+        ),
         ({"bands": ["a"], "stretch": [1, 1]}, "from low to high, not from 1 to 1"),
         ({"bands": ["a", "b"], "stretch": {"a": [0, 1]}}, "must name the bands a, b"),
         ({"bands": ["a"], "stretch": [0, 1], "full_scale": 9}, "exclude each other"),
@@ -372,3 +383,35 @@ def test_identity_holds_what_is_stated_and_no_more() -> None:
     given = options(bands=RADAR, stretch=[-25, 0], nodata=float("nan"))
     assert given.identity() == {"bands": ["vv", "vh"], "stretch": [-25.0, 0.0], "nodata": "nan"}
     assert PixelOptions.model_validate(given.identity()) == given
+
+
+def test_new_names_have_an_order_of_their_own() -> None:
+    """What is stored must not hang on the order of keys, which JSON and YAML writers change."""
+    names = {"sum": "vh", "blue": "vv", "green": "vh", "dark": "vv", "red": "vv"}
+    given = options(bands=RADAR, use=names)
+    assert given.stored_bands == (*RGB, "dark", "sum")
+    assert given.source_bands == ("vv", "vh", "vv", "vv", "vh")
+    turned = options(bands=RADAR, use=dict(sorted(names.items())))
+    assert turned.stored_bands == given.stored_bands
+    assert turned.identity() == given.identity()
+    assert PixelOptions.model_validate(given.identity()) == given
+
+
+def test_identity_holds_new_names() -> None:
+    given = options(bands=RADAR, use={"red": "vv", "green": "vh"})
+    assert given.identity()["use"] == {"red": "vv", "green": "vh"}
+    others = (options(bands=RADAR), options(bands=RADAR, use={"red": "vh", "green": "vv"}))
+    assert given.identity() not in [other.identity() for other in others]
+
+
+def test_bands_are_renamed_and_repeated(tmp_path: Path) -> None:
+    radar = NUMBERS[:2].astype(np.float32)
+    radar[1, 0, 0] = np.nan
+    path = write_raster(tmp_path / "a.tif", radar)
+    given = options(
+        bands=RADAR, use={"red": "vv", "green": "vh", "blue": "vv"}, stretch=[0, 5000], nodata="nan"
+    )
+    pixels = read_pixels(path, given)
+    plain = read_pixels(path, options(bands=RADAR, stretch=[0, 5000], nodata="nan"))
+    assert np.array_equal(pixels, plain[..., [0, 1, 0]])
+    assert pixels[0, 0].tolist() == [plain[0, 0, 0], 0, plain[0, 0, 0]]

@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from rsbench.imagery import Imagery, Quantity
+from rsbench.imagery import RGB, Imagery, Quantity
 from rsbench.settings import Fraction, Settings
 from rsbench.target import PICTURES
+
+Use = (
+    Annotated[tuple[str, ...], Field(min_length=1)] | Annotated[dict[str, str], Field(min_length=1)]
+)
+"""Names of bands to keep, or new names of bands with the names they have in the file."""
 
 Stretch = tuple[float, float]
 """The values that become 0 and 255."""
@@ -43,13 +48,24 @@ class PixelOptions(Settings):
     """Turn linear radar backscatter into decibel before ``stretch``."""
     stretch: Stretch | dict[str, Stretch] | None = None
     """The two values (in decibel after that conversion) that become 0 and 255, for all bands or
-    by band name; what lies outside is clipped."""
+    by band name (the new one where ``use`` renames); what lies outside is clipped."""
     clip_limit: Fraction = 0.5
     """Largest share of a band of one image that ``stretch`` may clip; more is an error."""
     nodata: Annotated[float | Literal["nan"] | None, BeforeValidator(_nan_by_name)] = None
     """Value of pixels without data, where the file itself does not say so."""
-    use: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    """Bands to keep, in this order; by default all."""
+    use: Use | None = None
+    """Bands to keep, in this order; by default all. Or new name to band of the file, to rename
+    and repeat bands: ``{red: vv, green: vh, blue: vv}`` feeds dual-polarised radar to a network
+    for red, green and blue. Red, green and blue are stored first, then the others by name."""
+
+    @field_validator("use")
+    @classmethod
+    def _ordered(cls, use: Use | None) -> Use | None:
+        """New names in an order of their own: that of a mapping's keys is easily lost."""
+        if not isinstance(use, dict):
+            return use
+        colours = {name: use[name] for name in RGB if name in use}
+        return colours | dict(sorted(use.items()))
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -60,7 +76,8 @@ class PixelOptions(Settings):
         for names, option in ((self.bands, "bands"), (self.stored_bands, "use")):
             if len(set(names)) != len(names):
                 raise ValueError(f"'{option}' names a band twice")
-        unknown = [band for band in self.stored_bands if band not in self.bands]
+        sources = dict.fromkeys(self.source_bands)
+        unknown = [band for band in sources if band not in self.bands]
         if unknown:
             raise ValueError(f"'use' names bands that 'bands' does not: {', '.join(unknown)}")
         self._check_stretch()
@@ -87,7 +104,12 @@ class PixelOptions(Settings):
     @property
     def stored_bands(self) -> tuple[str, ...]:
         """Names of the stored channels in order."""
-        return self.use or self.bands or PICTURES.bands
+        return tuple(self.use or self.bands or PICTURES.bands)
+
+    @property
+    def source_bands(self) -> tuple[str, ...]:
+        """The file's name of the band in each stored channel."""
+        return tuple(self.use.values()) if isinstance(self.use, dict) else self.stored_bands
 
     def identity(self) -> dict[str, Any]:
         """What of these options differs from the defaults, for a content hash."""

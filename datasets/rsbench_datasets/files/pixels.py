@@ -113,8 +113,8 @@ def _usable(
 
 
 def _select(bands: NDArray[Any], options: PixelOptions) -> NDArray[Any]:
-    names = options.bands or options.stored_bands
-    return bands[[names.index(band) for band in options.stored_bands]]
+    names = options.bands or options.source_bands
+    return bands[[names.index(band) for band in options.source_bands]]
 
 
 def _keep(
