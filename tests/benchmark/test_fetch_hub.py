@@ -154,8 +154,14 @@ def test_another_file_than_expected_is_an_error(hub: Hub, folder: Path) -> None:
 
 def test_the_disk_is_asked_first(hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(space.shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
-    with pytest.raises(DownloadError, match=r"needs 7\.0 kB, but only 10 bytes are free"):
-        fetch(DATA, folder)
+    for file, variable, other in (
+        (DATA, "RSBENCH_DATA", "HF_HOME"),
+        (MODEL, "HF_HOME", "RSBENCH_DATA"),
+    ):
+        with pytest.raises(DownloadError, match=r"needs 7\.0 kB, but only 10 bytes") as caught:
+            fetch(file, folder)
+        assert variable in caught.value.remedy
+        assert other not in caught.value.remedy
     assert hub.downloads == []
 
 

@@ -451,7 +451,9 @@ class TestPreparing:
 
         room: list[int] = []
         monkeypatch.setattr(rsbench.fetch, "fetch", fetch)
-        monkeypatch.setattr(rsbench.fetch, "check_space", lambda _, size, what: room.append(size))
+        monkeypatch.setattr(
+            rsbench.fetch, "check_space", lambda _, size, what, **__: room.append(size)
+        )
         for _ in range(2):
             root = self.prepared(folders, None)
         assert fetched == [

@@ -11,7 +11,7 @@ from rsbench.fetch.checksums import check_file, remember
 from rsbench.fetch.network import by_hand
 from rsbench.fetch.presence import check_online, is_there
 from rsbench.fetch.reaching import briefly, check_reachable
-from rsbench.fetch.space import check_space
+from rsbench.fetch.space import OTHER_DISK, check_space
 
 if TYPE_CHECKING:
     from rsbench.fetch.remote import HubFile
@@ -84,10 +84,13 @@ def _download(file: HubFile, folder: Path, force: bool, progress: Progress | Non
         "local_dir": folder if file.kind == "dataset" else None,
         "force_download": force,
     }
-    place = folder if file.kind == "dataset" else Path(constants.HF_HUB_CACHE)
+    place, elsewhere = folder, OTHER_DISK
+    if file.kind == "model":
+        place = Path(constants.HF_HUB_CACHE)
+        elsewhere = "move the hub's cache to a larger disk (HF_HOME)"
     try:
         size = huggingface_hub.hf_hub_download(**asked, dry_run=True).file_size
-        check_space(place, size, f"the download of {file.name}")
+        check_space(place, size, f"the download of {file.name}", elsewhere=elsewhere)
         return Path(huggingface_hub.hf_hub_download(**asked, tqdm_class=_reporter(progress)))
     except DownloadError:
         raise

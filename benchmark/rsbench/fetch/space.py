@@ -13,13 +13,17 @@ if TYPE_CHECKING:
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
-def check_space(folder: Path, needed: int, what: str) -> None:
+OTHER_DISK = "choose a folder on a larger disk (RSBENCH_DATA for data sets and weights)"
+
+
+def check_space(folder: Path, needed: int, what: str, *, elsewhere: str = OTHER_DISK) -> None:
     """Check that ``needed`` bytes are free where ``folder`` lies or is going to lie.
 
     Args:
         folder: it need not exist, nor its parents.
         needed: bytes.
         what: what needs them, for the message ("the download of train.zip").
+        elsewhere: what a reader can do who cannot free space there.
 
     Raises:
         DownloadError: less is free, or the disk cannot be asked.
@@ -35,8 +39,7 @@ def check_space(folder: Path, needed: int, what: str) -> None:
         raise DownloadError(
             f"{what} needs {readable(needed)}, but only {readable(free)} are free there",
             where=folder,
-            remedy="free space there, or choose a folder on a larger disk "
-            "(RSBENCH_DATA for data sets, HF_HOME for the hub's cache)",
+            remedy=f"free space there, or {elsewhere}",
         )
 
 

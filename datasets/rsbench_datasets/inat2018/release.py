@@ -168,7 +168,13 @@ def download(root: Path, progress: Progress | None = None) -> None:
     archives = root / "archives"
     there = sum(each.stat().st_size for each in archives.glob("*"))
     needed = 2 * sum(each.size or 0 for each in lacking) - there
-    check_space(root, needed, "iNaturalist 2018, packed and unpacked,")
+    check_space(
+        root,
+        needed,
+        "iNaturalist 2018, packed and unpacked,",
+        elsewhere="choose a folder on a larger disk (RSBENCH_DATA), or link the files where you "
+        "have them ('--from FOLDER')",
+    )
     for remote in lacking:
         archive = fetch(remote, archives, progress)
         _unpack(archive, root, progress)
