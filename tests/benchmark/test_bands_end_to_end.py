@@ -13,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 from world import matrix, write_world
 
-from rsbench.cli import app
+from rsbench.cli import app, main
 from rsbench.errors import BandError
 from rsbench.folders import Folders
 from rsbench.imagery import PICTURE, RGB, BandInput, Imagery, choose_bands
@@ -124,6 +124,20 @@ def test_what_does_not_fit_is_told_the_option(
     assert what in said
     assert remedy in said
     assert not list((world.parent / "run").glob("cells/*/record.json"))
+
+
+def test_channels_of_a_picture_are_not_taken_for_bands_in_another_order(
+    world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored = {"stretch": [0, 5400], "use": ["B02", "B03", "B04"]}
+    code, said = sweep(world, "optical", OPTICAL | stored)
+    assert code == 0, said
+    record = the_record(world)
+    assert record.view is not None
+    assert record.view.channels == (2, 1, 0)
+    cell = world.parent / "run" / record.id
+    assert main(["predict", str(cell), str(world.parent / "test_0_0.png")]) != 0
+    assert "was trained on the bands B02, B03, B04" in capsys.readouterr().err
 
 
 def test_new_names_are_part_of_the_content(world: Path, tmp_path: Path) -> None:

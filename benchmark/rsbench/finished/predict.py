@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsbench.errors import CellError, ImageError
+from rsbench.imagery import NATURAL_COLOUR, RGB
 from rsbench.images import read_rgb
 from rsbench.imagestore import fit
 from rsbench.training.evaluate import BATCH, evaluate
@@ -78,7 +79,8 @@ def predict(
 
 def _check_pictures(restored: RestoredModel) -> None:
     view = restored.view
-    if view.full_scale != 255.0 or len(view.bands) not in (1, 3):
+    in_colour = view.bands in (RGB, tuple(NATURAL_COLOUR.values()))  # as a picture's channels are
+    if view.full_scale != 255.0 or not (in_colour or len(view.bands) == 1):
         raise CellError(
             f"the cell was trained on the bands {', '.join(view.bands)} with a full scale of "
             f"{view.full_scale:g}; files of pictures alone cannot say theirs",
