@@ -56,6 +56,23 @@ def test_sizes_in_metres(open_chips: Opener, tmp_path: Path, one_scene: np.ndarr
     assert windows(open_chips(cut="middle", chip_size=10)) == [[46, 56, 56, 66]]
 
 
+def test_boxes_that_keep_their_bounds_in_spite_of_a_size_are_told(
+    open_chips: Opener, tmp_path: Path, one_scene: np.ndarray
+) -> None:
+    label(tmp_path, [box(50, 60, 52, 62), point(20, 20)], [box(100, 100, 109, 109)])
+    target = open_chips(chip_metres=200)
+    assert windows(target) == [[10, 10, 30, 30], [50, 60, 52, 62]]
+    told = (
+        "maps: labels.gpkg: 2 boxes and polygons keep their bounds: 'chip_metres' is for points, "
+        "unless 'cut: middle' is set"
+    )
+    assert told in target.remarks
+    assert told in open_chips(chip_metres=200).remarks  # as remembered
+    assert not any("bounds" in each for each in open_chips(chip_metres=200, cut="middle").remarks)
+    label(tmp_path, [point(20, 20)], [point(90, 90)])
+    assert not any("bounds" in each for each in open_chips(chip_size=20).remarks)
+
+
 def test_metres_on_a_grid_of_degrees_and_in_web_mercator(
     open_chips: Opener, tmp_path: Path
 ) -> None:

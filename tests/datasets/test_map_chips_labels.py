@@ -45,6 +45,18 @@ BAD_ROWS = {
 }
 
 
+HAS = {
+    "without a shape": "has no shape",
+    "without a shape, empty": "has no shape",
+    "without a value in column 'crop'": "has no value in column 'crop'",
+    "with an invalid polygon": "has an invalid polygon",
+    "with a shape of type LineString": "has a shape of type LineString",
+    "with a shape of type MultiPoint": "has a shape of type MultiPoint",
+    "with a point, without 'chip_size'": "has a point, without 'chip_size' or 'chip_metres'",
+    "with the shape of row 1 and another label": "has the shape of row 1 and another label",
+}
+
+
 @pytest.mark.parametrize("what", BAD_ROWS)
 def test_bad_rows_stop_or_are_counted(
     open_chips: Opener, tmp_path: Path, one_scene: np.ndarray, what: str
@@ -57,7 +69,7 @@ def test_bad_rows_stop_or_are_counted(
         split=["train", "train", "test"],
     )
     message = what.split(",")[0] if "empty" in what else what
-    with pytest.raises(TargetError, match=f"row 2 is one {message}") as error:
+    with pytest.raises(TargetError, match=f"row 2 {HAS[what]}") as error:
         open_chips()
     assert error.value.where == str(tmp_path / "labels.gpkg")
     target = open_chips(bad_rows="skip")
@@ -93,7 +105,7 @@ def test_the_same_row_in_train_and_test(
     open_chips: Opener, tmp_path: Path, one_scene: np.ndarray
 ) -> None:
     label(tmp_path, [box(10, 20, 30, 50)], [box(10, 20, 30, 50)])
-    with pytest.raises(TargetError, match="row 2 is one with the shape of row 1 and another split"):
+    with pytest.raises(TargetError, match="row 2 has the shape of row 1 and another split"):
         open_chips()
 
 

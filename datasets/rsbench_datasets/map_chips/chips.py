@@ -107,6 +107,7 @@ def make_chips(places: Places, scenes: Sequence[Scene], options: MapChipsOptions
     left_out = (
         *places.remarks,
         *(f"{places.file.name}: {remark}" for remark in _left_out(placement, options)),
+        *_unsized(places, placed, options),
         *_repeated(len(placed) - len(kept)),
         *_without_chips(places, class_names),
     )
@@ -149,6 +150,18 @@ def _left_out(placement: Placement, options: MapChipsOptions) -> list[str]:
         for outcome, reason in reasons.items()
         if counts[outcome]
     ]
+
+
+def _unsized(places: Places, placed: NDArray[np.int64], options: MapChipsOptions) -> list[str]:
+    """That a size was given, and boxes and polygons do not follow it."""
+    option = "chip_size" if options.chip_size is not None else "chip_metres"
+    if options.cut == "middle" or getattr(options, option) is None:
+        return []
+    count = np.count_nonzero(~places.is_point[placed])
+    return [
+        f"{places.file.name}: {count} boxes and polygons keep their bounds: '{option}' is for "
+        "points, unless 'cut: middle' is set"
+    ] * bool(count)
 
 
 def _repeated(count: int) -> list[str]:

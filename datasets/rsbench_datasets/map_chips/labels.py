@@ -295,11 +295,17 @@ def _is_point(shapes: NDArray[np.object_]) -> NDArray[np.bool_]:
     return is_point
 
 
+def _has(problem: str) -> str:
+    """``problem`` as what a row has: ``without a shape`` as ``has no shape``."""
+    absent = problem.removeprefix("without a ")
+    return f"has no {absent}" if absent != problem else f"has {problem.removeprefix('with ')}"
+
+
 def _bad_row(file: Path, problems: dict[int, str]) -> TargetError:
     first = min(problems)
     more = f" ({len(problems)} such rows in all)" if len(problems) > 1 else ""
     return TargetError(
-        f"row {first + 1} is one {problems[first]}{more}",
+        f"row {first + 1} {_has(problems[first])}{more}",
         where=file,
         remedy="mend the file, or leave such rows out with 'bad_rows: skip'",
     )

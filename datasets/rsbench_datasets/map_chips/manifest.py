@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rsbench_datasets.map_chips.headers import Scene
     from rsbench_datasets.map_chips.options import MapChipsOptions
 
-_VERSION = 1
+_VERSION = 2
 _KEY = b"rsbench_map_chips"
 _EDGES = ("x1", "y1", "x2", "y2")
 #: Options that chips do not depend on.

@@ -108,12 +108,13 @@ class MapChipsOptions(Settings):
     split: SplitRule
     """How train and test are divided."""
     chip_size: Annotated[int, Field(ge=1)] | None = None
-    """Side of the square around a point, in pixels."""
+    """Side of the square around a point, in pixels. Boxes and polygons keep their bounds, and a
+    remark says so, unless ``cut`` is ``middle``."""
     chip_metres: Annotated[float, Field(gt=0.0)] | None = None
     """The same in metres on the ground, in place of ``chip_size``."""
     cut: Literal["bounds", "middle"] = "bounds"
-    """What a box or polygon becomes: its bounds in pixels, or the square of ``chip_size`` or
-    ``chip_metres`` around their middle."""
+    """What a box or polygon becomes: its bounds in pixels, whatever ``chip_size`` and
+    ``chip_metres`` say, or (``middle``) the square of that size around their middle."""
     margin: Annotated[int, Field(ge=0)] = 0
     """Pixels added on each side of the bounds of a box or polygon."""
     margin_metres: Metres = 0.0
