@@ -71,6 +71,17 @@ class TestOpen:
         assert target.groups.medium == (2, 4, 7, 12, 13, 14)
         assert target.groups.tail == (0, 1, 3, 5, 8, 11)
         assert target.disclaimer == ""
+        assert target.remarks == ()
+
+    def test_groups_that_a_subset_of_the_classes_leaves_empty_are_told(
+        self, prepare: Prepare, folders: Folders
+    ) -> None:
+        prepare()
+        target = opened(folders, classes=["ship", "harbor"])
+        assert (target.groups.head, target.groups.medium, target.groups.tail) == ((1,), (0,), ())
+        assert target.remarks == ("dota: no class of the tail group is among the chosen ones",)
+        every = opened(folders, classes=["ship", "harbor", "roundabout"])
+        assert every.remarks == ()
 
     def test_single_and_bulk_reading_agree_with_the_scene(
         self, prepare: Prepare, folders: Folders, tmp_path: Path

@@ -19,7 +19,9 @@ class CropOptions(Settings):
     difficult: Literal["include", "exclude"] = "include"
     """Whether objects that the annotators marked as difficult count."""
     classes: tuple[str, ...] | None = None
-    """A subset of the classes; labels follow DOTA's order whatever the order here."""
+    """A subset of the classes; labels follow DOTA's order whatever the order here. Each class
+    stays in the head, medium or tail group that it has among all classes; a remark names the
+    groups that are left without a class."""
     on_bad_image: OnBadImage = "error"
     """A scene that does not decode stops the run (``error``), or its crops are left out, counted
     and recorded (``skip``)."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from rsbench.errors import DownloadError, ImageError, NotPreparedError, TargetError
+from rsbench.groups import GROUP_NAMES
 from rsbench.target import KnownCounts, OnBadImage, Split, SplitName, Target
 from rsbench_datasets.dota.crops import Crops, load_crops
 from rsbench_datasets.dota.download import download
@@ -74,7 +75,10 @@ class Dota(Target):
             test=Split(test.ids, test.labels),
             content_hash=content_hash(class_names, groups, _rows(self._crops)),
             disclaimer=self.disclaimer_text,
-            remarks=leak_remarks(name, _pixels(train), _pixels(test)),
+            remarks=(
+                *_empty_groups(name, groups),
+                *leak_remarks(name, _pixels(train), _pixels(test)),
+            ),
             location=root,
             on_bad_image=on_bad_image,
         )
@@ -194,6 +198,15 @@ class Dota20(Dota):
     description: ClassVar[str] = "DOTA-v2.0 object crops, 18 classes, more scenes"
     download_size: ClassVar[str] = "22 GB"
     command: ClassVar[str] = "rsbench data prepare dota20"
+
+
+def _empty_groups(name: str, groups: ClassGroups) -> list[str]:
+    """That a subset of the classes left a group empty: its accuracy is no number."""
+    return [
+        f"{name}: no class of the {group} group is among the chosen ones"
+        for group in GROUP_NAMES
+        if not groups.of(group)
+    ]
 
 
 def _download(
