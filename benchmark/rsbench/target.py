@@ -135,10 +135,10 @@ class Target(ABC):
         self.test = test
         self.content_hash = content_hash
         self.disclaimer = disclaimer
-        self.remarks = remarks
         self.imagery = imagery
         self.on_bad_image: OnBadImage = on_bad_image
         self._check(location)
+        self.remarks = (*remarks, *self._balance())
 
     @classmethod
     @abstractmethod
@@ -220,6 +220,19 @@ class Target(ABC):
     def number_of_classes(self) -> int:
         """How many classes there are."""
         return len(self.class_names)
+
+    def _balance(self) -> tuple[str, ...]:
+        """A remark where the groups cannot mean what their names say."""
+        counts = self.train.counts(self.number_of_classes)
+        groups = [
+            group for group in (self.groups.head, self.groups.medium, self.groups.tail) if group
+        ]
+        if len(groups) < 2 or counts.min() != counts.max():
+            return ()
+        return (
+            f"{self.name}: every class has {counts.max()} training samples, so that head, medium "
+            "and tail say nothing about frequency",
+        )
 
     def _check(self, location: str | Path | None) -> None:
         classes = self.number_of_classes

@@ -49,6 +49,14 @@ def test_a_sound_target() -> None:
     assert target.disclaimer == "made up"
 
 
+def test_groups_of_a_balanced_train_are_told_to_mean_nothing() -> None:
+    (remark,) = Numbers(train=split(0, 1, 2)).remarks
+    assert "every class has 1 training samples" in remark
+    assert Numbers().remarks == ()
+    one_group = ClassGroups((0, 1, 2), (), ())
+    assert Numbers(train=split(0, 1, 2), groups=one_group).remarks == ()
+
+
 def test_reads_in_bulk_one_after_the_other() -> None:
     assert [int(image[0, 0, 0]) for image in Numbers().read_many("train", range(4))] == [0, 1, 2, 3]
     assert len(list(Numbers().read_many("test", [0, 1]))) == 2

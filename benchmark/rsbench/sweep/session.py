@@ -79,10 +79,14 @@ class Session:
             plan = self._leave_out(plan)
         shown = [each for each in plan.cells if each.selected]
         states = [state_of(each, self.folder) for each in shown]
+        lacking: list[Cell] = []
         for each, state in zip(shown, states, strict=True):
-            if each.run:
-                self._print(f"{each.run.id}  {_STATES[state]:<17}  {each.cell.label}")
-        self._print_unknown([each.cell for each in shown if each.run is None])
+            if each.run or each.cell.target.name in plan.unprepared:
+                identifier = each.run.id if each.run else "-" * 16
+                self._print(f"{identifier}  {_STATES[state]:<17}  {each.cell.label}")
+            else:
+                lacking.append(each.cell)
+        self._print_lacking(lacking)
         for name in plan.unprepared:
             self._print(f"not ready: {name} (the run prepares it by itself)")
         counts = ", ".join(
@@ -107,7 +111,7 @@ class Session:
             return error.exit_code
         return 0
 
-    def _print_unknown(self, cells: Sequence[Cell]) -> None:
+    def _print_lacking(self, cells: Sequence[Cell]) -> None:
         """One line for the cells of a target and a backbone that cannot be opened yet."""
         pairs = Counter(f"{cell.target.name} / {cell.backbone.name}" for cell in cells)
         for pair, number in pairs.items():
