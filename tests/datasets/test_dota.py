@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 from pyarrow import parquet
 from pydantic import ValidationError
@@ -131,7 +132,7 @@ class TestOpen:
         prepare({"P0001": TRAIN["P0001"]})
         with pytest.raises(TargetError, match="without a training object: roundabout, small") as e:
             opened(folders)
-        assert "'classes': [baseball-diamond," in e.value.remedy
+        assert "set the option  classes: [baseball-diamond," in e.value.remedy
 
     def test_a_subset_is_relabelled_in_order(self, prepare: Prepare, folders: Folders) -> None:
         prepare({"P0001": TRAIN["P0001"]})
@@ -417,6 +418,36 @@ class TestPrepare:
             prepare()
         assert "no object in val of: small-vehicle, soccer-ball-field" in caplog.text
         assert "no object in train" not in caplog.text
+
+    def test_a_part_of_train_is_told_the_option_that_makes_it_usable(
+        self, prepare: Prepare, folders: Folders, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        train = {"P0001": [line(0, 2, "ship"), line(9, 2, "harbor"), line(20, 2, "bridge", 1)]}
+        with caplog.at_level(logging.WARNING, logger="rsbench"):
+            prepare(train)
+        (said,) = {each for each in caplog.messages if "no object in train of" in each}
+        option = said.rpartition("  ")[2]
+        assert option == "classes: [bridge, harbor, ship]"
+        assert opened(folders, **yaml.safe_load(option)).class_names == ("bridge", "harbor", "ship")
+        assert not any("classes: [" in each for each in caplog.messages if "in val of" in each)
+
+    def test_the_warning_goes_by_the_objects_that_are_asked_for(
+        self, prepare: Prepare, folders: Folders, caplog: pytest.LogCaptureFixture, tmp_path: Path
+    ) -> None:
+        prepare({"P0001": [line(0, 2, "ship"), line(20, 2, "bridge", difficult=1)]})
+        source = tmp_path / "source" / "train"
+        for options, expected in (
+            ({"classes": ["ship", "bridge"]}, None),
+            ({"classes": ["ship", "bridge"], "difficult": "exclude"}, "of: bridge; prepare the"),
+            ({"classes": ["bridge"], "difficult": "exclude"}, "prepare the whole train split"),
+        ):
+            caplog.clear()
+            chosen = Dota.Options.model_validate(options)
+            with caplog.at_level(logging.WARNING, logger="rsbench"):
+                Dota.prepare(chosen, folders, source=source, split="train")
+            said = [each for each in caplog.messages if "no object in train of" in each]
+            assert len(said) == (expected is not None)
+            assert all(expected in each and "[]" not in each for each in said)
 
     @pytest.mark.parametrize(
         ("break_it", "message"),

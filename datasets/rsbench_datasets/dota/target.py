@@ -123,8 +123,8 @@ class Dota(Target):
     ) -> Path:
         """Link the files in ``source``, or download them; then make the crop manifests.
 
-        See :meth:`rsbench.target.Target.prepare`. Classes without an object in a prepared
-        split are named in a warning.
+        See :meth:`rsbench.target.Target.prepare`. Chosen classes without an object in a
+        prepared split are named in a warning.
 
         Raises:
             TargetError: ``source`` is no DOTA folder.
@@ -136,7 +136,7 @@ class Dota(Target):
         else:
             _download(root, [each for each in SPLITS if split in (None, each)], version, progress)
         for each in [each for each in SPLITS if is_prepared(root, each, version)]:
-            _index(root, each, version, folders, progress)
+            _index(root, each, options, folders, progress)
         return root
 
     @classmethod
@@ -229,15 +229,28 @@ def _download(
 def _index(
     root: Path,
     split: DotaSplit,
-    version: DotaVersion,
+    options: CropOptions,
     folders: Folders,
     progress: Progress | None,
 ) -> None:
-    """Make the manifest of a split, and name the classes that it lacks."""
-    crops = load_crops(root, split, version, folders, progress)
-    absent = _absent(crops.labels, version.classes)
-    if absent:
-        _log.warning("%s: no object in %s of: %s", root, split, ", ".join(absent))
+    """Make the manifest of a split, and name the classes that it lacks.
+
+    For train, whose classes must all have objects, the warning tells the option to set.
+    """
+    crops = load_crops(root, split, options.version, folders, progress)
+    wanted = options.chosen_classes()
+    absent = _absent(_select(crops, wanted, options).labels, wanted)
+    if not absent:
+        return
+    remedy = f"; {_remedy(wanted, absent)}" if split == "train" else ""
+    _log.warning("%s: no object in %s of: %s%s", root, split, ", ".join(absent), remedy)
+
+
+def _remedy(class_names: Sequence[str], absent: Sequence[str]) -> str:
+    """What to do about classes that are absent from train, with the option as a matrix takes it."""
+    present = ", ".join(name for name in class_names if name not in absent)
+    whole = "prepare the whole train split"
+    return f"{whole}, or set the option  classes: [{present}]" if present else whole
 
 
 def _select(crops: Crops, class_names: tuple[str, ...], options: CropOptions) -> Crops:
@@ -263,12 +276,10 @@ def _absent(labels: NDArray[np.int64], class_names: Sequence[str]) -> list[str]:
 def _check_classes(root: Path, train: Crops, test: Crops, class_names: tuple[str, ...]) -> None:
     absent = _absent(train.labels, class_names)
     if absent:
-        present = ", ".join(name for name in class_names if name not in absent)
         raise TargetError(
             f"classes without a training object: {', '.join(absent)}",
             where=root,
-            remedy="prepare the whole train split, or name the classes to use in the option "
-            f"'classes': [{present}]",
+            remedy=_remedy(class_names, absent),
         )
     untested = _absent(test.labels, class_names)
     if untested and len(test):
