@@ -13,6 +13,7 @@ from rsbench import registry
 from rsbench.errors import BandError, MissingWeightsError, NotPreparedError, RsbenchError
 from rsbench.errors import SettingsError as OptionError
 from rsbench.imagery import choose_bands
+from rsbench.wording import option_problem
 
 if TYPE_CHECKING:
     from rsbench.backbone import Backbone
@@ -147,12 +148,12 @@ def checked_options(model: type[Settings], choice: PluginChoice) -> Settings:
     try:
         return model.model_validate(choice.options)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise OptionError(
-            f"{choice.name}: option {field}: {first['msg']}",
-            remedy=f"options of {choice.kind}: {', '.join(model.model_fields) or 'none'}",
-        ) from error
+        text, remedy = option_problem(error, model, choice.options)
+        known = f"options of {choice.kind}: {', '.join(model.model_fields) or 'none'}"
+        near = "" if remedy.startswith("known: ") else remedy
+        if near:
+            near += " " if near.endswith("?") else "; "
+        raise OptionError(f"{choice.name}: {text}", remedy=near + known) from error
 
 
 def _key(choice: PluginChoice) -> str:

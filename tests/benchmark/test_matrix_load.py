@@ -79,7 +79,7 @@ def test_unknown_name_suggests_near_ones_and_lists_all() -> None:
     ("extra", "line", "field", "message"),
     [
         ("recipe:\n  epcohs: 3\n", 7, "recipe.epcohs", "no such field"),
-        ("recipe: {epochs: many}\n", 6, "recipe.epochs", "valid integer.*'many'"),
+        ("recipe: {epochs: many}\n", 6, "recipe.epochs", "whole number.*'many'"),
         ("recipe: {epochs: 0}\n", 6, "recipe.epochs", "greater than or equal to 1.*0"),
         ("recipe: {epochs: true}\n", 6, "recipe.epochs", "must be a number, but is true"),
         ("recipe: {learning_rate: .nan}\n", 6, "recipe.learning_rate", "finite"),

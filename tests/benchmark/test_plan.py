@@ -179,7 +179,7 @@ class TestInputs:
         import sweep_stub
 
         choice = PluginChoice(name="things", kind="stub", options={"date": "a"})
-        with pytest.raises(SettingsError, match="option date") as caught:
+        with pytest.raises(SettingsError, match="no option 'date'") as caught:
             checked_options(sweep_stub.TargetOptions, choice)
         assert "options of stub: data" in caught.value.remedy
 

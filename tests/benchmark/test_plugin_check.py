@@ -367,7 +367,7 @@ def test_open_raises_something(check: Check) -> None:
 
 def test_wrong_options_and_names(check: Check) -> None:
     check()
-    with pytest.raises(SettingsError, match="option sead"):
+    with pytest.raises(SettingsError, match="no option 'sead'"):
         check_target("bright_noise", {"sead": 1})
     with pytest.raises(UnknownNameError, match="bright_nose"):
         check_target("bright_nose")

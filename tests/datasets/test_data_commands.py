@@ -193,7 +193,7 @@ def test_ls_tells_what_is_here(listed: Path, capsys: Capture) -> None:
 def test_options_that_are_needed_are_named(listed: Path, capsys: Capture) -> None:
     assert main(["data", "verify", "labelled_list"]) == 2
     shown = capsys.readouterr().err
-    assert "option file" in shown
+    assert "option 'file'" in shown
     assert "--set KEY=VALUE" in shown
 
 

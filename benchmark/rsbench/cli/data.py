@@ -175,18 +175,17 @@ def options_of(
     Raises:
         SettingsError: one is wrong, or needed and not given.
     """
-    from pydantic import ValidationError
-
     from rsbench.errors import SettingsError
+    from rsbench.sources import checked_options
 
+    choice = chosen.choice
+    if given is not None:
+        choice = choice.model_copy(update={"options": dict(given)})
     try:
-        return target.Options.model_validate(chosen.choice.options if given is None else given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(
-            f"{chosen.choice.name}: option {field}: {first['msg']}",
-            remedy=f"give options with --set KEY=VALUE, or a matrix that has them with --matrix "
-            f"FILE; options of {chosen.choice.kind}: "
-            f"{', '.join(target.Options.model_fields) or 'none'}",
-        ) from error
+        return checked_options(target.Options, choice)
+    except SettingsError as error:
+        remedy = (
+            f"{error.remedy}; give options with --set KEY=VALUE, or a matrix that has them with "
+            "--matrix FILE"
+        )
+        raise SettingsError(error.what, remedy=remedy) from error

@@ -178,17 +178,13 @@ def _argument(text: str) -> tuple[str, Any]:
 
 def _convert_any(options: dict[str, Any], source: Path, out: Path) -> list[str]:
     """Convert with the backbone ``checkpoint``, whose options say what network it is."""
-    from pydantic import ValidationError
-
     from rsbench import registry
-    from rsbench.errors import SettingsError
+    from rsbench.settings import PluginChoice
+    from rsbench.sources import checked_options
 
     kind: Any = registry.backbone_class("checkpoint")
-    try:
-        chosen = kind.Options.model_validate(options)
-    except ValidationError as error:
-        raise SettingsError(f"the network cannot be described so: {error}") from error
-    lines: list[str] = kind.convert(source, out, chosen)
+    choice = PluginChoice(name="checkpoint", kind="checkpoint", options=options)
+    lines: list[str] = kind.convert(source, out, checked_options(kind.Options, choice))
     return lines
 
 

@@ -9,12 +9,13 @@ from rsbench import registry
 from rsbench.backbone import Backbone
 from rsbench.errors import RsbenchError
 from rsbench.matrix.layers import Layer
-from rsbench.matrix.problems import Problems, near_names
+from rsbench.matrix.problems import Problems
 from rsbench.matrix.schema import MatrixDocument, PluginEntry
 from rsbench.matrix.yaml_lines import KeyPath
 from rsbench.method import Method
 from rsbench.strategy import Strategy
 from rsbench.target import Target
+from rsbench.wording import near_names
 
 #: Entry-point name of the strategy that ``+metapeft`` means.
 METAPEFT_KIND = "metapeft"

@@ -15,10 +15,11 @@ from rsbench.matrix.axes import METAPEFT_KIND, Axes, Definition, resolve_axes
 from rsbench.matrix.labels import Labels, matches
 from rsbench.matrix.layers import Layer, validate
 from rsbench.matrix.load import Matrix
-from rsbench.matrix.problems import Problems, near_names
+from rsbench.matrix.problems import Problems
 from rsbench.matrix.schema import METAPEFT_SUFFIX, Conditions, MatrixDocument, written
 from rsbench.matrix.yaml_lines import KeyPath, dotted
 from rsbench.settings import PluginChoice, Recipe, Settings
+from rsbench.wording import near_names
 
 
 def expand(matrix: Matrix, seeds: Sequence[int] | None = None) -> tuple[Cell, ...]:

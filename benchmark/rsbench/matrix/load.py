@@ -9,9 +9,10 @@ from pydantic import ValidationError
 
 import rsbench
 from rsbench.errors import MatrixError
-from rsbench.matrix.problems import Problems, booleans_for_numbers, did_you_mean, explain
+from rsbench.matrix.problems import Problems, booleans_for_numbers, explain
 from rsbench.matrix.schema import MatrixDocument
 from rsbench.matrix.yaml_lines import LocatedYaml, read_yaml
+from rsbench.wording import did_you_mean
 
 SUFFIXES = (".yaml", ".yml")
 

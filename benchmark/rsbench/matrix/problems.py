@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import types
-import typing
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from rsbench.errors import MatrixError
 from rsbench.matrix.yaml_lines import KeyPath, LocatedYaml, dotted
+from rsbench.wording import shown, wording
 
 MOST_SHOWN = 10
 
@@ -68,19 +66,6 @@ class Problems:
         raise MatrixError("\n".join(lines), where=where)
 
 
-def did_you_mean(wrong: str, known: Iterable[str]) -> str:
-    """A remedy that names what is spelled like ``wrong``; "" when nothing is."""
-    near = difflib.get_close_matches(wrong, list(known), n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(repr(each) for each in near)}?" if near else ""
-
-
-def near_names(wrong: str, known: Iterable[str]) -> str:
-    """A remedy for a wrong name: near names, else all that are known."""
-    listed = list(known)
-    fallback = f"known: {', '.join(listed)}" if listed else ""
-    return did_you_mean(wrong, listed) or fallback
-
-
 def explain(
     error: ValidationError,
     model: type[BaseModel],
@@ -100,7 +85,7 @@ def explain(
         place = source.known_part(locate(each["loc"]))
         if each["type"] == "missing":
             place = (*place, each["loc"][-1])
-        problem = Problem(place, *_wording(dict(each), model))
+        problem = Problem(place, *wording(each, model))
         if problem not in problems:
             problems.append(problem)
     return problems
@@ -109,63 +94,6 @@ def explain(
 def _sentence(problem: Problem) -> str:
     place = dotted(problem.path)
     return f"{place}: {problem.text}" if place else problem.text
-
-
-def _wording(error: dict[str, Any], model: type[BaseModel]) -> tuple[str, str]:
-    """What is wrong and what to do, for one of pydantic's errors."""
-    kind, given = error["type"], error["input"]
-    if kind == "missing":
-        return "this field is required and missing", ""
-    if kind == "extra_forbidden":
-        known = _fields(model, error["loc"][:-1])
-        return "there is no such field", near_names(str(error["loc"][-1]), known)
-    if kind == "value_error":
-        return str(error["ctx"]["error"]), ""
-    if kind == "string_type" and isinstance(given, int | float):
-        return f"must be text, but is {_shown(given)}", "write it in quotes"
-    if kind == "literal_error":
-        quotable = not isinstance(given, str) and str(given) in _choices(error)
-        remedy = "write it in quotes" if quotable else did_you_mean(str(given), _choices(error))
-        return f"must be {error['ctx']['expected']}, but is {_shown(given)}", remedy
-    message = str(error["msg"]).removeprefix("Input ")
-    return f"{message[:1].lower()}{message[1:]}, but is {_shown(given)}", ""
-
-
-def _choices(error: dict[str, Any]) -> list[str]:
-    """The texts a literal field allows."""
-    return str(error["ctx"]["expected"]).split("'")[1::2]
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list | tuple):
-        return "a list"
-    text = {True: "true", False: "false"}[value] if isinstance(value, bool) else repr(value)
-    return "empty" if value is None else text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _fields(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:
-    """Field names of the model that ``location`` leads to; none where it cannot be followed."""
-    found: type[BaseModel] | None = model
-    for part in location:
-        if isinstance(part, int):
-            continue  # the item of a list: the field's annotation was followed already
-        if found is None or part not in found.model_fields:
-            return []
-        found = _model_in(found.model_fields[part].annotation)
-    return [] if found is None else list(found.model_fields)
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The first model class inside an annotation such as ``list[Model]`` or ``Model | None``."""
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        return annotation if issubclass(annotation, BaseModel) else None
-    for inner in typing.get_args(annotation):
-        found = _model_in(inner)
-        if found is not None:
-            return found
-    return None
 
 
 def booleans_for_numbers(given: Any, validated: Any, path: KeyPath) -> list[Problem]:
@@ -180,7 +108,7 @@ def booleans_for_numbers(given: Any, validated: Any, path: KeyPath) -> list[Prob
     """
     is_number = isinstance(validated, int | float) and not isinstance(validated, bool)
     if isinstance(given, bool) and is_number:
-        return [Problem(path, f"must be a number, but is {_shown(given)}")]
+        return [Problem(path, f"must be a number, but is {shown(given)}")]
     pairs: list[tuple[str | int, Any, Any]] = []
     if isinstance(given, dict) and isinstance(validated, dict):
         pairs = [(key, given[key], validated[key]) for key in given if key in validated]

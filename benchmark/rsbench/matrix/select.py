@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from rsbench.cell import Cell
 from rsbench.errors import SettingsError
 from rsbench.matrix.labels import Labels
-from rsbench.matrix.problems import near_names
+from rsbench.wording import near_names
 
 KEYS = ("target", "backbone", "method", "metapeft", "seed")
 
