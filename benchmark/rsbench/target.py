@@ -178,8 +178,8 @@ class Target(ABC):
             TargetError: this target cannot be prepared by a command.
         """
         raise TargetError(
-            f"{cls.__name__} has nothing to prepare",
-            remedy="point the matrix at the files you have",
+            "it reads files of your own: there is nothing to prepare",
+            remedy="say where they are in a matrix, or with --set KEY=VALUE",
         )
 
     @classmethod

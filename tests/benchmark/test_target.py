@@ -94,5 +94,5 @@ def test_a_class_without_test_sample_is_allowed() -> None:
 
 def test_nothing_to_prepare_unless_a_plugin_says_so(tmp_path: Path) -> None:
     assert not Numbers.prepares_itself
-    with pytest.raises(TargetError, match="Numbers has nothing to prepare"):
+    with pytest.raises(TargetError, match="there is nothing to prepare"):
         Numbers.prepare(Settings(), Folders(data=tmp_path))

@@ -78,11 +78,14 @@ def test_missing_classes_are_named_on_the_screen(
     ("arguments", "messages"),
     [
         (["dotta"], ["no target called 'dotta'", "did you mean 'dota'"]),
-        (["labelled_list"], ["LabelledList has nothing to prepare", "point the matrix"]),
-        (["class_folders"], ["ClassFolders has nothing to prepare"]),
+        (["labelled_list"], ["labelled_list reads files of your own", "in a matrix"]),
+        (["class_folders"], ["class_folders reads files", "nothing to prepare"]),
         (["demo", "--from", "."], ["rendered, not made from files"]),
         (["dota", "--seed", "1"], ["dota takes no seed", "leave --seed out"]),
-        (["dota", "--from", "nowhere", "--split", "val"], ["this is no DOTA folder", "nowhere"]),
+        (["dota", "--from", "nowhere", "--split", "val"], ["there is nothing at", "nowhere"]),
+        (["inat2018", "--from", "nowhere"], ["there is nothing at", "nowhere"]),
+        (["resisc45", "--from", "nowhere"], ["there is nothing at", "nowhere"]),
+        (["dota", "--from", ".", "--split", "val"], ["this is no DOTA folder"]),
     ],
 )
 def test_mistakes_are_explained(

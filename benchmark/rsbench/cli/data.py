@@ -105,6 +105,7 @@ def prepare(
     from rsbench import registry
 
     folders = folders_of(data_dir, cache_dir)
+    file = None if source is None else _existing(source)
     for kind in DEMO if name == "demo" else (name,):
         chosen = choose_dataset(kind, matrix, settings)
         target = registry.target_class(chosen.choice.kind)
@@ -113,11 +114,25 @@ def prepare(
             where = target.prepare(
                 options,
                 replace(folders, base=chosen.base),
-                source=None if source is None else source.expanduser().absolute(),
+                source=file,
                 split=None if split is None else split.value,
                 progress=progress,
             )
         typer.echo(f"{kind} is ready: {where}")
+
+
+def _existing(source: Path) -> Path:
+    """The absolute path of what ``--from`` names.
+
+    Raises:
+        TargetError: there is nothing.
+    """
+    from rsbench.errors import TargetError
+
+    path = source.expanduser().absolute()
+    if not path.exists():
+        raise TargetError(f"there is nothing at {path}", remedy="check the path after --from")
+    return path
 
 
 def choose_dataset(name: str, matrix: str | None, settings: list[str] | None) -> Chosen:
@@ -151,15 +166,17 @@ def _options(chosen: Chosen, target: type[Target], seed: int | None) -> Settings
         SettingsError: the kind takes no seed, or needs options that were not given.
         TargetError: the kind has nothing to prepare.
     """
-    from rsbench.errors import SettingsError
-    from rsbench.folders import Folders
-    from rsbench.settings import Settings
+    from rsbench.errors import SettingsError, TargetError
     from rsbench.target import Target
 
     kind, given = chosen.choice.kind, dict(chosen.choice.options)
     own_classes = target.__mro__[: target.__mro__.index(Target)]
     if not any("prepare" in vars(each) for each in own_classes):
-        target.prepare(Settings(), Folders())  # raises: it has nothing to prepare
+        raise TargetError(
+            f"{chosen.choice.name} reads files of your own: there is nothing to prepare",
+            remedy="say where they are in a matrix, or with --set KEY=VALUE; options of "
+            f"{kind}: {', '.join(target.Options.model_fields) or 'none'}",
+        )
     if seed is not None:
         if "world_seed" not in target.Options.model_fields:
             raise SettingsError(f"{kind} takes no seed", remedy="leave --seed out")
