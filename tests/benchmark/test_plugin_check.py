@@ -410,7 +410,14 @@ class TestCommand:
         assert out.splitlines()[0] == "target plots (labelled_list)"
         assert "a head class has 2 training samples, and a tail class 8" in out
         assert main(["plugin", "check", "plot", "--matrix", str(matrix)]) == 2
-        assert "there are: plots, linear, demo_vit" in capsys.readouterr().err
+        shown = capsys.readouterr().err
+        assert "did you mean 'plots'? There are: plots, linear, demo_vit." in shown
+        assert main(["data", "describe", "plot", "--matrix", str(matrix)]) == 2
+        shown = capsys.readouterr().err
+        assert "no target in the matrix is called 'plot'" in shown
+        assert "did you mean 'plots'? There are: plots." in shown
+        assert main(["data", "describe", "demo_vit", "--matrix", str(matrix)]) == 2
+        assert "there are: plots\n" in capsys.readouterr().err
 
     def test_a_failure_makes_exit_code_1(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]

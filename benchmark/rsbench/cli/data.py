@@ -142,14 +142,11 @@ def choose_dataset(name: str, matrix: str | None, settings: list[str] | None) ->
         UnknownNameError: there is none.
         SettingsError: the label stands for several, or an option is wrong.
     """
-    from rsbench import registry
     from rsbench.errors import SettingsError
     from rsbench.plugin_kit.chosen import choose
 
     group = "rsbench.datasets"
-    if matrix is None and name not in registry.names(group):
-        raise registry.unknown_name(registry.GROUPS[group], name, registry.names(group))
-    found = [each for each in choose(name, matrix, settings or ()) if each.group == group]
+    found = choose(name, matrix, settings or (), groups=(group,))
     if len(found) != 1:
         raise SettingsError(
             f"{name!r} stands for {len(found)} targets in the matrix",

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from rsbench import registry
 from rsbench.errors import SettingsError, UnknownNameError
 from rsbench.settings import PluginChoice
+from rsbench.wording import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pydantic import JsonValue
 
@@ -38,13 +39,19 @@ class Chosen:
     base: Path
 
 
-def choose(name: str, matrix: str | None, settings: Iterable[str] = ()) -> tuple[Chosen, ...]:
+def choose(
+    name: str,
+    matrix: str | None,
+    settings: Iterable[str] = (),
+    groups: Sequence[str] = CHECKED,
+) -> tuple[Chosen, ...]:
     """What ``rsbench plugin check NAME`` is about.
 
     Args:
         name: label or kind in the matrix, or without one a registered name.
         matrix: file, or name of a shipped one; None where there is none.
         settings: ``KEY=VALUE`` texts, laid over the options.
+        groups: entry-point groups to look in.
 
     Returns:
         Every plugin of that name: a label may stand on several axes of a matrix, and a name
@@ -56,7 +63,7 @@ def choose(name: str, matrix: str | None, settings: Iterable[str] = ()) -> tuple
         MatrixError: the matrix is wrong.
     """
     options = parse_settings(settings)
-    found = _registered(name) if matrix is None else _in_matrix(name, matrix)
+    found = _registered(name, groups) if matrix is None else _in_matrix(name, matrix, groups)
     return tuple(Chosen(each.group, _with(each.choice, options), each.base) for each in found)
 
 
@@ -101,26 +108,31 @@ def _merged(old: Options, new: Options) -> Options:
     return result
 
 
-def _registered(name: str) -> list[Chosen]:
-    groups = [group for group in CHECKED if name in registry.names(group)]
-    if not groups:
+def _registered(name: str, groups: Sequence[str]) -> list[Chosen]:
+    having = [group for group in groups if name in registry.names(group)]
+    if not having:
         if name in registry.names("rsbench.strategies"):
             raise SettingsError(
                 f"{name!r} is a training strategy, and there are no checks for those",
                 remedy="check a target, a method or a backbone",
             )
-        known = sorted({each for group in CHECKED for each in registry.names(group)})
-        raise registry.unknown_name("plugin", name, known)
+        known = sorted({each for group in groups for each in registry.names(group)})
+        raise registry.unknown_name(_what(groups), name, known)
     choice = PluginChoice(name=name, kind=name)
-    return [Chosen(group, choice, Path.cwd()) for group in groups]
+    return [Chosen(group, choice, Path.cwd()) for group in having]
 
 
-def _in_matrix(name: str, matrix: str) -> list[Chosen]:
+def _what(groups: Sequence[str]) -> str:
+    """What is looked for, in a word."""
+    return registry.GROUPS[groups[0]] if len(groups) == 1 else "plugin"
+
+
+def _in_matrix(name: str, matrix: str, groups: Sequence[str]) -> list[Chosen]:
     from rsbench.matrix.expand import expand
     from rsbench.matrix.load import load_matrix
 
     loaded = load_matrix(matrix)
-    every = [pair for cell in expand(loaded) for pair in _choices(cell)]
+    every = [pair for cell in expand(loaded) for pair in _choices(cell) if pair[0] in groups]
     for wanted in ("name", "kind"):  # a label is meant first
         found: dict[str, Chosen] = {}
         for group, choice in every:
@@ -129,9 +141,14 @@ def _in_matrix(name: str, matrix: str) -> list[Chosen]:
                 found.setdefault(key, Chosen(group, choice, loaded.base))
         if found:
             return list(found.values())
-    known = ", ".join(dict.fromkeys(choice.name for _, choice in every))
+    known = list(dict.fromkeys(choice.name for _, choice in every))
+    near = did_you_mean(name, known)
     raise UnknownNameError(
-        f"nothing in the matrix is called {name!r}", where=loaded.file, remedy=f"there are: {known}"
+        f"no {_what(groups)} in the matrix is called {name!r}",
+        where=loaded.file,
+        remedy=f"{near} There are: {', '.join(known)}."
+        if near
+        else f"there are: {', '.join(known)}",
     )
 
 
