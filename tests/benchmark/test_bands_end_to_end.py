@@ -21,7 +21,7 @@ from rsbench.record import Record, read_record
 from rsbench_datasets.labelled_list import LabelledList
 
 OPTICAL = {"bands": ["B02", "B03", "B04", "B08"]}
-RADAR = {"bands": ["vv", "vh"], "decibel": "intensity", "stretch": [-25, 0]}
+RADAR = {"bands": ["vv", "vh"], "decibel": "intensity", "stretch": {"vv": [-22, 0], "vh": [-25, 0]}}
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def the_record(world: Path) -> Record:
     [
         ("optical", OPTICAL | {"stretch": [0, 5400]}, ("B02", "B03", "B04", "B08"), (2, 1, 0)),
         ("radar", RADAR | {"use": {"red": "vv", "green": "vh", "blue": "vv"}}, RGB, (0, 1, 2)),
-        ("radar", RADAR | {"use": ["vh"]}, ("vh",), (0, 0, 0)),
+        ("radar", RADAR | {"use": ["vh"], "stretch": [-25, 0]}, ("vh",), (0, 0, 0)),
     ],
 )
 def test_other_bands_feed_a_picture_network(

@@ -48,7 +48,7 @@ class PixelOptions(Settings):
     """Turn linear radar backscatter into decibel before ``stretch``."""
     stretch: Stretch | dict[str, Stretch] | None = None
     """The two values (in decibel after that conversion) that become 0 and 255, for all bands or
-    by band name (the new one where ``use`` renames); what lies outside is clipped."""
+    by the file's name of each band in use; what lies outside is clipped."""
     clip_limit: Fraction = 0.5
     """Largest share of a band of one image that ``stretch`` may clip; more is an error."""
     nodata: Annotated[float | Literal["nan"] | None, BeforeValidator(_nan_by_name)] = None
@@ -95,8 +95,9 @@ class PixelOptions(Settings):
                 "'stretch' ends reflectance: state 'full_scale' in its place, or quantity display"
             )
         ranges = self.stretch if isinstance(self.stretch, dict) else {"": self.stretch}
-        if isinstance(self.stretch, dict) and set(ranges) != set(self.stored_bands):
-            raise ValueError(f"'stretch' must name the bands {', '.join(self.stored_bands)}")
+        used = dict.fromkeys(self.source_bands)
+        if isinstance(self.stretch, dict) and ranges.keys() != used.keys():
+            raise ValueError(f"'stretch' must name the bands {', '.join(used)}")
         for low, high in ranges.values():
             if low >= high:
                 raise ValueError(f"'stretch' runs from low to high, not from {low:g} to {high:g}")

@@ -168,7 +168,7 @@ def _stretch(
     where: str | Path | None,
 ) -> NDArray[np.uint8]:
     stored = np.empty(real.shape, dtype=np.uint8)
-    for channel, band in enumerate(options.stored_bands):
+    for channel, band in enumerate(options.source_bands):
         limits = options.stretch
         low, high = limits[band] if isinstance(limits, dict) else limits or (0.0, 1.0)
         kept = real[channel][usable[channel]]
