@@ -252,6 +252,10 @@ class TestDeterminism:
         assert {"opens twice alike", "in a second process"} <= failed(found)
         assert found["opens twice alike"].reason.startswith("other labels")
 
+    def test_what_is_not_checked_of_the_content_hash_is_said(self, check: Check) -> None:
+        reason = check()["content hash"].reason
+        assert "changes with the images' bytes is not checked" in reason
+
     def test_a_content_hash_from_the_clock(self, check: Check) -> None:
         found = check(('f"noise 1 {options.seed}"', "str(__import__('time').time_ns())"))
         assert failed(found) == {"opens twice alike", "in a second process"}
