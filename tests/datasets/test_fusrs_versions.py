@@ -105,10 +105,13 @@ def test_the_download(release: Release, folders: Folders, monkeypatch: pytest.Mo
         prepared(Fusrs17, folders)
     assert "doem97/metalora/HEAD/datasets/FUSRSv17/train.txt" in index.value.remedy
     root = folders.data / "fusrs"
+    for name in ("test.txt", "fusrs.tar.gz"):
+        assert f"/{name} as {root}" in index.value.remedy
     shutil.copytree(here / "code", root, dirs_exist_ok=True)
     with pytest.raises(DownloadError, match=r"fusrs\.tar\.gz is needed and not here") as archive:
         prepared(Fusrs17, folders)
     assert "datasets/doem1997/rs_lt/resolve/main/fusrs.tar.gz" in archive.value.remedy
+    assert ".txt" not in archive.value.remedy
     place = Path(str(archive.value.where))
     assert place == root / "data" / "downloads" / "fusrs.tar.gz"
     place.parent.mkdir(parents=True, exist_ok=True)

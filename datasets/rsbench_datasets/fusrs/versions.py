@@ -10,10 +10,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from rsbench.errors import TargetError
+from rsbench.errors import DownloadError, TargetError
 from rsbench.fetch import HubFile, RemoteFile, fetch, unpack
 from rsbench.target import KnownCounts
-from rsbench_datasets.files.archives import fetch_and_unpack
+from rsbench_datasets.files.archives import fetch_and_unpack, naming_all
 from rsbench_datasets.files.file_target import FileOptions
 from rsbench_datasets.files.links import link_file, link_folder
 from rsbench_datasets.files.path_lists import Repeats, read_path_list
@@ -119,11 +119,21 @@ class ReleasedFusrs(Fusrs):
 
     @classmethod
     def _download(cls, root: Path, progress: Progress | None) -> None:
-        for name in LISTS:
-            file = RemoteFile(name, f"{CODE}/HEAD/{cls.index_folders[0]}/{name}")
-            fetch(file, root / cls.index_folders[0], progress)
-        if not any(_chips(root / name) for name in cls.image_folders[:-1]):
-            fetch_and_unpack(ARCHIVE, root / "data", progress)
+        index = root / cls.index_folders[0]
+        lists = [RemoteFile(name, f"{CODE}/HEAD/{cls.index_folders[0]}/{name}") for name in LISTS]
+        unpacked = any(_chips(root / name) for name in cls.image_folders[:-1])
+        try:
+            for file in lists:
+                fetch(file, index, progress)
+            if not unpacked:
+                fetch_and_unpack(ARCHIVE, root / "data", progress)
+        except DownloadError as error:
+            wanted: list[tuple[RemoteFile | HubFile, Path]] = [
+                (file, index / file.name) for file in lists
+            ]
+            if not unpacked:
+                wanted.append((ARCHIVE, root / "data" / "downloads" / ARCHIVE.name))
+            raise naming_all(error, [pair for pair in wanted if not pair[1].exists()]) from error
 
     @classmethod
     def _take(cls, source: Path, root: Path, progress: Progress | None) -> None:
