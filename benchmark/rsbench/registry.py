@@ -134,8 +134,16 @@ def unknown_name(kind: str, name: str, known: list[str]) -> UnknownNameError:
         remedy = "did you mean " + " or ".join(repr(each) for each in near) + "?"
     else:
         remedy = f"known: {', '.join(known)}." if known else f"no {kind} is installed."
-    remedy += " One in a file of its own needs --plugin FILE."
+    hint = plugin_file_hint()
+    if hint:
+        remedy += f" {hint[0].upper()}{hint[1:]}."
     return UnknownNameError(f"there is no {kind} called {name!r}", remedy=remedy)
+
+
+def plugin_file_hint() -> str:
+    """How a plugin in a file of its own is named; "" where such files are named already."""
+    given = os.environ.get("RSBENCH_PLUGINS", "").strip()
+    return "" if given else "one in a file of its own needs --plugin FILE"
 
 
 def target_class(kind: str) -> type[Target]:

@@ -334,6 +334,7 @@ class TestBadAxes:
             ("[lora]", {"backbones": "[xyz]"}, "no backbone called 'xyz'", "known: big, vit"),
             ("[{name: a, kind: lroa}]", {}, "methods[0].kind: there is no method", "'lora'"),
             ("[{name: a, rank: 3}]", {}, "'a' needs 'kind'", "linear, lora"),
+            ("[{name: a, rank: 3}]", {}, "'a' needs 'kind'", "or name its file with --plugin"),
             ("[linear+metapeft]", {}, "nothing to modulate", "without metapeft"),
             ("[{name: lin, kind: linear, metapeft: true}]", {}, "nothing to modulate", "without"),
             ("[{name: lora, rnak: 3}]", {}, "methods[0].rnak: there is no such", "'rank'"),

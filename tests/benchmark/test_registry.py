@@ -48,6 +48,13 @@ def test_near_names_are_suggested(install: Callable[..., None]) -> None:
     assert "--plugin FILE" in caught.value.remedy
 
 
+def test_plugin_files_that_are_given_are_not_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RSBENCH_PLUGINS", "mine.py")
+    assert registry.unknown_name("method", "lroa", ["lora"]).remedy == "did you mean 'lora'?"
+
+
 def test_no_plugin_at_all(install: Callable[..., None]) -> None:
     install()
     with pytest.raises(UnknownNameError) as caught:

@@ -19,7 +19,6 @@ from rsbench.wording import near_names
 
 #: Entry-point name of the strategy that ``+metapeft`` means.
 METAPEFT_KIND = "metapeft"
-_IN_A_FILE = "one in a file of its own needs --plugin FILE"
 
 Entries = Iterable[tuple[KeyPath, PluginEntry]]
 Plugin = type[Target] | type[Backbone] | type[Method] | type[Strategy]
@@ -129,15 +128,21 @@ def _kind(
         return kind
     what = registry.GROUPS[group]
     if entry.kind is not None:
-        remedy = f"{near_names(kind, known)}; {_IN_A_FILE}"
+        remedy = _or_in_a_file(near_names(kind, known))
         problems.add((*path, "kind"), f"there is no {what} {kind!r}", remedy)
     elif entry.is_reference:
-        remedy = f"{near_names(kind, sorted({*known, *defined}))}; {_IN_A_FILE}"
+        remedy = _or_in_a_file(near_names(kind, sorted({*known, *defined})))
         problems.add(path, f"there is no {what} called {kind!r}", remedy)
     else:
         remedy = f"state one of: {', '.join(known)}"
+        if registry.plugin_file_hint():
+            remedy += "; or name its file with --plugin FILE"
         problems.add(path, f"{entry.name!r} needs 'kind', the {what} it is made from", remedy)
     return None
+
+
+def _or_in_a_file(remedy: str) -> str:
+    return "; ".join(part for part in (remedy, registry.plugin_file_hint()) if part)
 
 
 def _plugin(
