@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from rsbench.errors import ImageError
-from rsbench.imagery import RGB
+from rsbench.imagery import NATURAL_COLOUR, RGB
 from rsbench.imagestore import fit
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 _TILE, _GAP, _TEXT = 96, 4, 190  # pixels
 _COLUMNS = 8
 _MOST_CLASSES = 40
-_NATURAL = ("B04", "B03", "B02")
 _BRIGHT_REFLECTANCE = 0.3  # what a screen shows as white
 
 
@@ -61,7 +60,7 @@ def as_picture(image: NDArray[Any], imagery: Imagery) -> NDArray[np.uint8]:
 
     Red, green and blue where there are such bands, else the first band in grey.
     """
-    for colours in (RGB, _NATURAL):
+    for colours in (RGB, tuple(NATURAL_COLOUR.values())):
         if set(colours) <= set(imagery.bands):
             image = image[..., [imagery.bands.index(band) for band in colours]]
             break
