@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rsbench.errors import ImageError, NotPreparedError, TargetError
+from rsbench.errors import DownloadError, ImageError, NotPreparedError, TargetError
 from rsbench.folders import Folders
 from rsbench_datasets.inat2018 import index as inat2018_index
 from rsbench_datasets.inat2018 import json_items as inat2018_json
@@ -464,6 +464,18 @@ class TestPreparing:
         assert room[1] == 0
         assert not (root / "archives").exists()
         assert len(opened(folders).train) == 7
+
+    def test_offline_all_archives_are_named(
+        self, folders: Folders, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import rsbench.fetch
+
+        monkeypatch.setenv("RSBENCH_OFFLINE", "1")
+        monkeypatch.setattr(rsbench.fetch, "check_space", lambda *_, **__: None)
+        with pytest.raises(DownloadError) as caught:
+            self.prepared(folders, None)
+        for name in ("categories.json", "val2018.json", "train2018.json", "train_val2018"):
+            assert str(folders.data / "inat2018/archives" / f"{name}.tar.gz") in caught.value.remedy
 
     def test_the_wrong_folder(self, folders: Folders, tmp_path: Path, tree: Tree) -> None:
         with pytest.raises(TargetError, match=r"neither train2018\.json nor"):

@@ -10,7 +10,8 @@ import shutil
 from typing import TYPE_CHECKING, Literal
 
 from rsbench.atomic import new_folder
-from rsbench.errors import NotPreparedError, TargetError
+from rsbench.errors import DownloadError, NotPreparedError, TargetError
+from rsbench_datasets.files.archives import naming_all
 from rsbench_datasets.files.links import link_file, link_folder
 
 if TYPE_CHECKING:
@@ -175,8 +176,12 @@ def download(root: Path, progress: Progress | None = None) -> None:
         elsewhere="choose a folder on a larger disk (RSBENCH_DATA), or link the files where you "
         "have them ('--from FOLDER')",
     )
-    for remote in lacking:
-        archive = fetch(remote, archives, progress)
+    for done, remote in enumerate(lacking):
+        try:
+            archive = fetch(remote, archives, progress)
+        except DownloadError as error:
+            rest = [(each, archives / each.name) for each in lacking[done:]]
+            raise naming_all(error, [pair for pair in rest if not pair[1].exists()]) from error
         _unpack(archive, root, progress)
         archive.unlink()
     shutil.rmtree(archives, ignore_errors=True)
