@@ -58,7 +58,7 @@ class ReleasedFusrs(Fusrs):
     Options: ClassVar[type[Settings]] = ReleasedFusrsOptions
     licence: ClassVar[str] = "not stated; made from FUSAR-Ship and SRSDD-v1.0"
     homepage: ClassVar[str] = "https://github.com/doem97/metalora"
-    download_size: ClassVar[str] = "size not published"
+    download_size: ClassVar[str] = "unknown"
     remedy: ClassVar[str] = (
         "download it, or link what you have with '--from PATH' (the archive fusrs.tar.gz, the "
         "folder of the chips, or a folder that holds the index)"
