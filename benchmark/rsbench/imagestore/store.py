@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,7 +29,7 @@ _PORTION = 8
 
 
 @dataclass(frozen=True, eq=False)
-class ImageSet:
+class ImageSet(ABC):
     """What stored and streamed images have in common.
 
     Attributes:
@@ -48,9 +49,9 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.heights)
 
+    @abstractmethod
     def images(self, indices: Sequence[int]) -> list[NDArray[Any]]:
         """Images, each of shape (height, width, bands)."""
-        raise NotImplementedError
 
     def image(self, index: int) -> NDArray[Any]:
         """One image, shape (height, width, bands)."""
