@@ -174,6 +174,15 @@ class TestDescribe:
         assert data("describe", "--out", "here") == 0
         assert "train UNREADABLE: " in capsys.readouterr().out
 
+    def test_of_many_classes_both_ends_are_shown(
+        self, listed: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("rsbench.cli.data_checks._ENDS", 1)
+        assert data("describe", "--out", "here") == 0
+        shown = capsys.readouterr().out
+        assert "(1 more in the middle: see description.json)" in shown
+        assert "forest" not in shown
+
 
 def test_speed_says_images_per_second(listed: Path, capsys: Capture) -> None:
     assert data("speed", "--image-size", "8", "--seconds", "0.1", "--threads", "1") == 0

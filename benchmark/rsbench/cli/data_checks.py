@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
     from rsbench.dataset.describe import Description
     from rsbench.dataset.verify import Verdict
+    from rsbench.folders import Folders
+    from rsbench.target import Target
+
+
+#: Of many classes, so many of the most and of the least frequent are printed.
+_ENDS = 30
 
 
 def register(app: typer.Typer) -> None:
@@ -90,21 +96,33 @@ def describe(
     """Print counts, groups, sizes and channel statistics; write a contact sheet and a histogram."""
     from rich.console import Console
 
-    from rsbench import registry
     from rsbench.dataset.describe import describe as look
     from rsbench.dataset.describe import write_description
     from rsbench.sweep.progress import Activities
 
-    chosen = choose_dataset(name, matrix, settings)
-    kind = registry.target_class(chosen.choice.kind)
-    folders = replace(folders_of(data_dir, cache_dir), base=chosen.base)
-    target = kind.open(chosen.choice.name, options_of(chosen, kind), folders)
+    target, _ = _opened(name, matrix, settings, folders_of(data_dir, cache_dir))
     description = look(target, Activities(Console(stderr=True, highlight=False)))
     console = Console(highlight=False)
     _print_description(description, console)
-    folder = Path("results") / "datasets" / chosen.choice.name if out is None else out
+    folder = Path("results") / "datasets" / target.name if out is None else out
     for file in write_description(description, folder):
         console.print(f"wrote {file}", markup=False, soft_wrap=True)
+
+
+def _opened(
+    name: str, matrix: str | None, settings: list[str] | None, folders: Folders
+) -> tuple[Target, Folders]:
+    """The target called ``name``, and the folders with its own base.
+
+    Raises:
+        RsbenchError: there is none, an option is wrong, or it cannot be opened.
+    """
+    from rsbench import registry
+
+    chosen = choose_dataset(name, matrix, settings)
+    kind = registry.target_class(chosen.choice.kind)
+    own = replace(folders, base=chosen.base)
+    return kind.open(chosen.choice.name, options_of(chosen, kind), own), own
 
 
 def _print_description(description: Description, console: Console) -> None:
@@ -118,11 +136,17 @@ def _print_description(description: Description, console: Console) -> None:
         table.add_column(heading, justify="right")
     group_of = {label: group for group, labels in facts["groups"].items() for label in labels}
     counts = facts["counts"]
-    for label in sorted(range(target.number_of_classes), key=lambda c: -counts["train"][c]):
+    order = sorted(range(target.number_of_classes), key=lambda c: -counts["train"][c])
+    left_out = len(order) - 2 * _ENDS
+    if left_out > 0:
+        order = [*order[:_ENDS], *order[-_ENDS:]]
+    for label in order:
         cells = [target.class_names[label], group_of[label]]
         numbers = [f"{counts[split][label]:,}" for split in ("train", "test")]
         table.add_row(*(Text(cell) for cell in [*cells, *numbers]))
     console.print(table)
+    if left_out > 0:
+        console.print(f"({left_out:,} more in the middle: see description.json)")
     for line in description.lines():
         console.print(line, markup=False, soft_wrap=True)
 
@@ -142,14 +166,10 @@ def speed(
     """Measure how many images a second are fed from the decoded images, on the CPU."""
     from rich.console import Console
 
-    from rsbench import registry
     from rsbench.dataset.speed import measure_speed
     from rsbench.sweep.progress import Activities
 
-    chosen = choose_dataset(name, matrix, settings)
-    kind = registry.target_class(chosen.choice.kind)
-    folders = replace(folders_of(data_dir, cache_dir), base=chosen.base)
-    target = kind.open(chosen.choice.name, options_of(chosen, kind), folders)
+    target, folders = _opened(name, matrix, settings, folders_of(data_dir, cache_dir))
     console = Console(highlight=False)
     with Activities(Console(stderr=True, highlight=False))(f"decoding {name}") as progress:
         results = measure_speed(target, folders, image_size, batch_size, seconds, threads, progress)
