@@ -63,6 +63,14 @@ def test_dota_from_a_folder(
     monkeypatch.chdir(tmp_path)
     assert main(["data", "prepare", "dota", "--from", "mine", "--split", "train"]) == 0
     assert (tmp_path / "data" / "dota" / "train" / "images" / "P0001.png").is_symlink()
+    shown = capsys.readouterr().out
+    assert f"dota: the files are in place: {tmp_path / 'data' / 'dota'}" in shown
+    assert "not usable yet: the val split" in shown
+    assert "ready" not in shown
+    assert main(["data", "prepare", "dota", "--from", "mine", "--split", "val"]) == 0
+    assert "classes: [ship]" in capsys.readouterr().out  # what makes a part of DOTA usable
+    command = ["data", "prepare", "dota", "--set", "classes=[ship]", "--from", "mine"]
+    assert main([*command, "--split", "val"]) == 0
     assert f"dota is ready: {tmp_path / 'data' / 'dota'}" in capsys.readouterr().out
 
 

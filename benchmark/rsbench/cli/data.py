@@ -15,6 +15,7 @@ from rsbench.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from rsbench.dataset.listing import Listed
+    from rsbench.folders import Folders
     from rsbench.plugin_kit.chosen import Chosen
     from rsbench.settings import Settings
     from rsbench.target import Target
@@ -110,14 +111,32 @@ def prepare(
         chosen = choose_dataset(kind, matrix, settings)
         target = registry.target_class(chosen.choice.kind)
         options = _options(chosen, target, seed)
+        own = replace(folders, base=chosen.base)
         with progress_bar(f"Preparing {kind}") as progress:
             where = target.prepare(
                 options,
-                replace(folders, base=chosen.base),
+                own,
                 source=file,
                 split=None if split is None else split.value,
                 progress=progress,
             )
+        _tell(kind, target, options, own, where)
+
+
+def _tell(
+    kind: str, target: type[Target], options: Settings, folders: Folders, where: Path
+) -> None:
+    """Say whether a set is ready now: one of two splits alone, or a part of one, is not."""
+    from rsbench.errors import TargetError
+
+    try:
+        target.open(kind, options, folders)
+    except TargetError as error:
+        typer.echo(f"{kind}: the files are in place: {where}")
+        typer.echo(f"{kind} is not usable yet: {error.what}")
+        if error.remedy:
+            typer.echo(f"What to do: {error.remedy}")
+    else:
         typer.echo(f"{kind} is ready: {where}")
 
 
