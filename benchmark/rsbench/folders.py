@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 
@@ -30,6 +30,15 @@ class Folders:
     data: Path = field(default_factory=lambda: _default("RSBENCH_DATA", "data"))
     cache: Path = field(default_factory=lambda: _default("RSBENCH_CACHE", "cache"))
     base: Path = field(default_factory=Path.cwd)
+
+    def placed(self, data: Path | None, cache: Path | None) -> Folders:
+        """The same with other folders for data and caches, where they are given."""
+        found = self
+        if data is not None:
+            found = replace(found, data=data.expanduser().absolute())
+        if cache is not None:
+            found = replace(found, cache=cache.expanduser().absolute())
+        return found
 
     def resolve(self, path: str | Path) -> Path:
         """``path`` made absolute: ``~`` expanded, relative paths taken from ``base``."""

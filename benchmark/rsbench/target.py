@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rsbench.groups import ClassGroups
 
 SplitName = Literal["train", "test"]
+SPLITS: tuple[SplitName, SplitName] = ("train", "test")
 OnBadImage = Literal["error", "skip"]
 """What to do about an image that is missing or does not decode."""
 PICTURES = Imagery()

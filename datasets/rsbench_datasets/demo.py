@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from rsbench.atomic import new_folder
+from rsbench.cores import usable_cores
 from rsbench.errors import TargetError
 from rsbench.settings import Settings
 from rsbench.target import KnownCounts, Target
@@ -71,7 +71,7 @@ def render(world_seed: int, folders: Folders, progress: Progress | None = None) 
 
     try:
         with new_folder(folder) as building:
-            render_world(building, seed=world_seed, workers=_cores(), progress=progress)
+            render_world(building, seed=world_seed, workers=usable_cores(), progress=progress)
     except OSError as error:
         raise TargetError(
             f"the demo world cannot be written: {error}",
@@ -152,10 +152,3 @@ class DemoInat(RenderedTarget, INat2018):
     description: ClassVar[str] = "demo world: rendered living things, 24 species, as iNaturalist"
     part: ClassVar[str] = "inat"
     streams: ClassVar[bool] = False
-
-
-def _cores() -> int:
-    """Processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1

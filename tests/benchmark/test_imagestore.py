@@ -414,7 +414,7 @@ class TestManyCores:
     @pytest.fixture(autouse=True)
     def _help_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(build, "PATIENCE", 0.0)
-        monkeypatch.setattr(build, "_cores", lambda: 2)
+        monkeypatch.setattr(build, "usable_cores", lambda: 2)
 
     def pictures(self, **options: Any) -> Pictures:
         return Pictures([picture(9, 7 + i % 5, i) for i in range(self.COUNT)], **options)

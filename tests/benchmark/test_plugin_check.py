@@ -162,7 +162,11 @@ class TestClasses:
             ("test={'meadow': 4, 'forest': 4, 'water': 4, 'rock': 4}", "pass", "by hand"),
             ("totals={'train': 45, 'test': 16}", "pass", "by hand"),
             ("totals={'train': 46}", "fail", "train: 45 samples in place of 46"),
-            ("train={'meadow': 24, 'sand': 3}", "fail", "forest 12 in place of 0, water 6"),
+            (
+                "train={'meadow': 24, 'sand': 3}",
+                "fail",
+                "train forest: 12 in place of 0 (+12)",
+            ),
         ],
     )
     def test_known_counts(self, check: Check, known: str, verdict: str, words: str) -> None:

@@ -186,7 +186,7 @@ def test_nothing_is_logged_when_all_is_well(
 def test_the_real_renderer_fits(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rendering into the temporary folder that takes the world's place in the end."""
     monkeypatch.setattr(world, "render_world", functools.partial(PLAIN_RENDER, spec=SMALLEST))
-    monkeypatch.setattr(demo, "_cores", lambda: 1)
+    monkeypatch.setattr(demo, "usable_cores", lambda: 1)
     root = demo.render(3, folders)
     assert list((folders.data / "demo").iterdir()) == [root]
     assert (root / "dota" / "samples.csv").is_file()

@@ -100,9 +100,9 @@ def _release(text: str) -> tuple[int, ...]:
 
 
 def _machine() -> Iterator[Finding]:
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    yield Finding("cores", str(cores))
+    from rsbench.cores import usable_cores
+
+    yield Finding("cores", str(usable_cores()))
     try:
         import torch
     except (ImportError, OSError) as error:  # OSError: a shared library that does not load

@@ -47,8 +47,6 @@ def gammas(
     cache_dir: CacheOption = None,
 ) -> None:
     """Show the final gammas of a MetaPEFT cell by block and position."""
-    from dataclasses import replace
-
     from rich.console import Console
 
     from rsbench.finished.find import find_cell
@@ -60,11 +58,7 @@ def gammas(
     _print_gammas(found, values, console)
     if not prune:
         return
-    folders = cell_folders(found, base)
-    if data_dir is not None:
-        folders = replace(folders, data=data_dir.expanduser().absolute())
-    if cache_dir is not None:
-        folders = replace(folders, cache=cache_dir.expanduser().absolute())
+    folders = cell_folders(found, base).placed(data_dir, cache_dir)
     _prune(found, values, folders, device, console)
 
 

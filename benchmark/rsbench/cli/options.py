@@ -50,13 +50,6 @@ CacheOption = Annotated[
 
 def folders_of(data: Path | None, cache: Path | None) -> Folders:
     """The folders that ``--data-dir`` and ``--cache-dir`` name, or the usual ones."""
-    from dataclasses import replace
-
     from rsbench.folders import Folders
 
-    folders = Folders()
-    if data is not None:
-        folders = replace(folders, data=data.expanduser().absolute())
-    if cache is not None:
-        folders = replace(folders, cache=cache.expanduser().absolute())
-    return folders
+    return Folders().placed(data, cache)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rsbench.cli.options import CacheOption, DataOption, PluginOption
+from rsbench.cli.options import CacheOption, DataOption, PluginOption, folders_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -76,15 +76,10 @@ def check(
 
     from rich.console import Console
 
-    from rsbench.folders import Folders
     from rsbench.plugin_kit.chosen import choose
 
     console = Console(highlight=False)
-    folders = Folders()
-    if data_dir is not None:
-        folders = replace(folders, data=data_dir.expanduser().absolute())
-    if cache_dir is not None:
-        folders = replace(folders, cache=cache_dir.expanduser().absolute())
+    folders = folders_of(data_dir, cache_dir)
     findings = []
     for chosen in choose(name, matrix, settings or ()):
         found = _check(chosen, replace(folders, base=chosen.base), everything)

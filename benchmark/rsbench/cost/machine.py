@@ -7,7 +7,7 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
-from rsbench.sweep.devices import usable_cores
+from rsbench.cores import usable_cores
 
 
 @dataclass(frozen=True)

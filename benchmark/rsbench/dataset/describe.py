@@ -14,8 +14,10 @@ from rsbench.atomic import write_file
 from rsbench.dataset.contact_sheet import contact_sheet
 from rsbench.dataset.histogram import class_histogram
 from rsbench.dataset.survey import Survey, survey
-from rsbench.dataset.verify import SPLITS, Activity
 from rsbench.groups import GROUP_NAMES
+from rsbench.imagestore.statistics import histogram_statistics
+from rsbench.sources import Activity
+from rsbench.target import SPLITS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,7 +93,7 @@ class Description:
     def _images(self, split: SplitName) -> dict[str, Any]:
         found = self.surveys[split]
         sizes = found.readable_sizes()
-        mean, deviation = found.statistics(self.target.imagery.full_scale)
+        mean, deviation = histogram_statistics(found.histogram, self.target.imagery.full_scale)
         sides = {
             name: np.percentile(sizes[:, axis], (0, 50, 100)).tolist() if len(sizes) else []
             for axis, name in enumerate(("height", "width"))
@@ -100,8 +102,8 @@ class Description:
             "number": len(found.sizes),
             "unreadable": [message for _, message in found.bad],
             **{f"{name}_min_median_max": values for name, values in sides.items()},
-            "mean": mean.tolist(),
-            "std": deviation.tolist(),
+            "mean": list(mean),
+            "std": list(deviation),
         }
 
 

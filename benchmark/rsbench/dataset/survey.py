@@ -40,13 +40,6 @@ class Survey:
         """Sizes of the images that decode, shape (images, 2)."""
         return self.sizes[(self.sizes > 0).all(axis=1)]
 
-    def statistics(self, full_scale: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Mean and standard deviation of each band over all pixels, in units of ``full_scale``."""
-        levels = np.arange(self.histogram.shape[1]) / full_scale
-        share = self.histogram / np.maximum(self.histogram.sum(axis=1, keepdims=True), 1)
-        mean = share @ levels
-        return mean, np.sqrt((share * (levels - mean[:, None]) ** 2).sum(axis=1))
-
 
 def survey(target: Target, split: SplitName, progress: Progress | None = None) -> Survey:
     """Decode ``split``; nothing is kept on disk.

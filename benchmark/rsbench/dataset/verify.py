@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rsbench import registry
+from rsbench.dataset.known import count_differences
 from rsbench.dataset.survey import survey
 from rsbench.errors import BandError, MisfitImageError, TargetError
+from rsbench.target import SPLITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rsbench.folders import Folders
     from rsbench.settings import PluginChoice
+    from rsbench.sources import Activity
     from rsbench.target import KnownCounts, Progress, SplitName, Target
 
-Activity = Callable[[str], "AbstractContextManager[Progress]"]
-SPLITS: tuple[SplitName, ...] = ("train", "test")
 #: How remarks of a target begin that say that its test is no test; others only inform.
 _LEAK = "LEAK"
 
@@ -96,30 +96,12 @@ def known_counts(target: Target, known: KnownCounts | None) -> Iterator[Verdict]
     }
     for split in SPLITS:
         total = (known.totals or {}).get(split)
-        differences = tuple(_differences(target, split, per_class[split], total))
+        differences = tuple(count_differences(target, split, per_class[split], total))
         if per_class[split] is None and total is None:
             continue
         what = "classes" if per_class[split] is not None else "total"
         fine = f"{len(target.samples(split)):,} {split} samples, {what} as known ({known.source})"
         yield Verdict(f"known {split} counts", fine, differences)
-
-
-def _differences(
-    target: Target, split: SplitName, known: Mapping[str, int] | None, total: int | None
-) -> Iterator[str]:
-    samples = target.samples(split)
-    if total is None and known is not None:
-        total = sum(known.values())
-    if total is not None and len(samples) != total:
-        yield f"{split}: {len(samples):,} samples in place of {total:,} ({len(samples) - total:+,})"
-    if known is None:
-        return
-    counts = samples.counts(target.number_of_classes)
-    found = dict(zip(target.class_names, counts.tolist(), strict=True))
-    for name in [*found, *(name for name in known if name not in found)]:
-        here, there = found.get(name, 0), known.get(name, 0)
-        if here != there:
-            yield f"{split} {name}: {here:,} in place of {there:,} ({here - there:+,})"
 
 
 def _unchanged(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rsbench.atomic import new_folder
+from rsbench.cores import usable_cores
 from rsbench.errors import ImageError, RsbenchError
 from rsbench.imagestore.decode import Job, begin_worker, decode_chunk, decode_in_worker
 from rsbench.imagestore.files import STORE_VERSION, Chunk, Meta, array_digest, write_facts
@@ -131,7 +132,7 @@ def decode_all(job: Job, progress: Progress | None) -> list[Chunk]:
     chunks: list[Chunk] = []
     while len(chunks) < job.chunks:
         if time.monotonic() - started >= PATIENCE:
-            workers = min(_cores(), _MOST_WORKERS, job.chunks - len(chunks))
+            workers = min(usable_cores(), _MOST_WORKERS, job.chunks - len(chunks))
             pickled = _pickled(job) if workers > 1 else None
             if pickled is not None:
                 return chunks + _decode_with(job, pickled, workers, len(chunks), progress)
@@ -226,9 +227,3 @@ def _check_room(job: Job, written: int, done: int, total: int) -> None:
             f"{(written + rest) / 1e9:.1f} GB and do not fit on the disk of {job.folder.parent}: "
             "they are decoded as they are used, which is slower"
         )
-
-
-def _cores() -> int:
-    """Processor cores that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -22,9 +22,20 @@ def channel_statistics(source: ImageSet, full_scale: float = 255.0) -> tuple[Cha
 
     They are exact: counted, not summed up in floats.
     """
-    counts = read_histogram(source.folder)
-    levels = np.arange(counts.shape[1]) / full_scale
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return histogram_statistics(read_histogram(source.folder), full_scale)
+
+
+def histogram_statistics(
+    histogram: NDArray[np.int64], full_scale: float
+) -> tuple[Channels, Channels]:
+    """Mean and standard deviation of each band from how often each value occurs.
+
+    Args:
+        histogram: shape (bands, levels).
+        full_scale: value that stands for 1.0.
+    """
+    levels = np.arange(histogram.shape[1]) / full_scale
+    share = histogram / np.maximum(histogram.sum(axis=1, keepdims=True), 1)
     mean = share @ levels
     deviation = np.sqrt((share * (levels - mean[:, None]) ** 2).sum(axis=1))
     return tuple(map(float, mean)), tuple(map(float, deviation))

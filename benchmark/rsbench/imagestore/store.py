@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rsbench.cores import usable_cores
 from rsbench.errors import ImageError
 from rsbench.imagestore.files import check_shards, read_meta, read_sizes, shard_file
 from rsbench.imagestore.fit import fit
@@ -123,9 +123,7 @@ class StreamedImages(ImageSet):
 
     @cached_property
     def _threads(self) -> ThreadPoolExecutor:
-        affinity = getattr(os, "sched_getaffinity", None)
-        cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-        return ThreadPoolExecutor(cores, thread_name_prefix="decode")
+        return ThreadPoolExecutor(usable_cores(), thread_name_prefix="decode")
 
 
 def load(folder: Path, *, thorough: bool = False) -> ImageStore:

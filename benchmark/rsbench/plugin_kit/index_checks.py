@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rsbench.dataset.known import count_differences
 from rsbench.errors import TargetError
 from rsbench.groups import GROUP_NAMES
 from rsbench.plugin_kit.findings import Finding, finding, number_range, some
+from rsbench.target import SPLITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-    from rsbench.target import KnownCounts, SplitName, Target
+    from rsbench.target import KnownCounts, Target
 
-SPLITS: tuple[SplitName, SplitName] = ("train", "test")
 _LEAST_IMBALANCE = 2.0
 
 
@@ -110,27 +111,14 @@ def _test_classes(target: Target) -> Finding:
 def _known(target: Target, known: KnownCounts | None) -> Finding:
     if known is None:
         return Finding("known counts", "skipped", "the plugin states none")
-    problems = [*_unlike(target, "train", known.train), *_unlike(target, "test", known.test)]
-    for split, total in (known.totals or {}).items():
-        found = len(target.samples(split))
-        if found != total:
-            problems.append(f"{split}: {found:,} samples in place of {total:,}")
-    return finding("known counts", problems, f"as stated by {known.source}")
-
-
-def _unlike(target: Target, split: SplitName, known: Mapping[str, int] | None) -> Iterator[str]:
-    if known is None:
-        return
-    counts = target.samples(split).counts(target.number_of_classes)
-    found = {name: int(n) for name, n in zip(target.class_names, counts, strict=True)}
-    names = [*found, *(name for name in known if name not in found)]
-    differing = [
-        f"{name} {found.get(name, 0):,} in place of {known.get(name, 0):,}"
-        for name in names
-        if found.get(name, 0) != known.get(name, 0)
+    totals = known.totals or {}
+    problems = [
+        *count_differences(target, "train", known.train, totals.get("train")),
+        *count_differences(target, "test", known.test, totals.get("test")),
     ]
-    if differing:
-        yield f"{split}: {some(differing)}"
+    return finding(
+        "known counts", [some(problems)] if problems else [], f"as stated by {known.source}"
+    )
 
 
 def _groups(target: Target) -> Finding:

@@ -9,7 +9,7 @@ from rsbench import registry
 from rsbench.errors import NotPreparedError, RsbenchError
 from rsbench.folders import Folders
 from rsbench.plugin_kit.findings import Finding, finding, raised, some
-from rsbench.plugin_kit.index_checks import SPLITS, check_index
+from rsbench.plugin_kit.index_checks import check_index
 from rsbench.plugin_kit.pixel_checks import check_pixels
 from rsbench.plugin_kit.reading import read_split, spread
 from rsbench.plugin_kit.second_process import (
@@ -23,6 +23,7 @@ from rsbench.plugin_kit.second_process import (
 )
 from rsbench.settings import PluginChoice, Settings
 from rsbench.sources import checked_options
+from rsbench.target import SPLITS
 
 if TYPE_CHECKING:
     from rsbench.target import Progress, Target

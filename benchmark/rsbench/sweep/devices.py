@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 
+from rsbench.cores import usable_cores
 from rsbench.errors import SettingsError
 
 #: More processes than this gain little and cost memory.
@@ -76,13 +76,6 @@ def choose_resources(workers: int | None, threads: int | None, device: str) -> R
         threads=threads or max(1, cores // (count or usual)),
         in_process=count == 0,
     )
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def count_gpus() -> int:

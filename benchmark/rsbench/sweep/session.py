@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -298,11 +298,7 @@ def open_session(
     if given is not None:
         cells, selected = given.freeze(cells), given.freeze(selected)
     name = loaded.name + (given.suffix if given else "")
-    folders = Folders(base=loaded.base)
-    if data is not None:
-        folders = replace(folders, data=data.expanduser().absolute())
-    if cache is not None:
-        folders = replace(folders, cache=cache.expanduser().absolute())
+    folders = Folders(base=loaded.base).placed(data, cache)
     return Session(
         matrix=loaded,
         cells=cells,
