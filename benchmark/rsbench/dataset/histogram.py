@@ -33,7 +33,7 @@ def class_histogram(target: Target) -> bytes:
     for name in GROUP_NAMES:
         classes = np.array(target.groups.of(name), dtype=np.int64)
         if classes.size:
-            label = f"{name} ({classes.size} classes)"
+            label = f"{name} ({classes.size} {'class' if classes.size == 1 else 'classes'})"
             axes.bar(place[classes], counts[classes], width=0.8, color=_COLOURS[name], label=label)
     axes.set_yscale("log")
     axes.set_ylim(bottom=0.8)  # every chart from about one sample: heights compare
