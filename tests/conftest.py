@@ -8,6 +8,8 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TIMM_FUSED_ATTN", "0")
+# drawing takes longer than the tiny sweeps of most tests; those of the report ask for it
+os.environ.setdefault("RSBENCH_FIGURES", "0")
 
 import numpy as np
 import pytest

@@ -3,123 +3,46 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import statistics
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from records import failed, little_folder, make_record, make_run, write_run
 from rich.console import Console
 
-from rsbench.backbone import BackboneInfo, Normalisation
-from rsbench.cell import Cell, cell_id, identity
-from rsbench.errors import RecordError, ResultsFolderError
-from rsbench.plan import CellRun, Plan, PlannedCell, settings_digest
-from rsbench.record import Environment, Failure, Metrics, ParameterCounts, Record, Timing
-from rsbench.report.aggregate import aggregate
-from rsbench.report.tables import modulators_csv, print_table, to_csv, to_markdown, write_tables
-from rsbench.settings import PluginChoice, Recipe
-from rsbench.store import RunFolder, RunIndex, find_run
+from rsbench.errors import RecordError, ResultsFolderError, SettingsError
+from rsbench.report.build import write_report
+from rsbench.report.console import print_results
+from rsbench.report.results import load_results
+from rsbench.report.sections.main import main_table
+from rsbench.report.sections.modulators import modulator_table
+from rsbench.report.writers import to_csv, to_markdown
+from rsbench.store import RunFolder, find_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-INFO = BackboneInfo(
-    image_size=7, normalisation=Normalisation(), weights_hash="0" * 64, architecture={}
-)
-
-
-def make_run(method: str = "lora", seed: int = 0, metapeft: bool = False, **recipe: Any) -> CellRun:
-    cell = Cell(
-        target=PluginChoice(name="things", kind="stub"),
-        backbone=PluginChoice(name="vit", kind="stub_vit"),
-        method=PluginChoice(name=method, kind=method),
-        metapeft=PluginChoice(name="metapeft", kind="metapeft") if metapeft else None,
-        recipe=Recipe(**recipe),
-        seed=seed,
-    )
-    fields = identity(cell, "content", INFO)
-    return CellRun(cell, cell_id(fields), fields)
-
-
-def make_record(run: CellRun, mean: float = 0.5, precision: str = "32", **changes: Any) -> Record:
-    metrics = Metrics(
-        overall=0.9,
-        mean_class=mean,
-        head=mean + 0.1,
-        medium=None,
-        tail=mean - 0.1,
-        macro_f1=mean,
-        worst_class=0.0,
-        harmonic_mean=mean,
-        geometric_mean=mean,
-        per_class=(mean,),
-    )
-    environment = Environment(
-        rsbench="0",
-        python="3",
-        packages={},
-        platform="x",
-        device="cpu",
-        precision=precision,
-        threads=1,
-        started="2000-01-01T00:00:00+00:00",
-    )
-    fields: dict[str, Any] = {
-        "id": run.id,
-        "status": "finished",
-        "cell": run.cell,
-        "identity": run.identity,
-        "metrics": metrics,
-        "parameters": ParameterCounts(method=1000, head=200, modulators=30, frozen=9),
-        "timing": Timing(train_seconds=10.0, total_seconds=12.0, train_images_per_second=1.0),
-        "environment": environment,
-    }
-    return Record(**{**fields, **changes})
+    from collections.abc import Callable
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
-    return RunFolder(tmp_path / "results" / "little")
+    return little_folder(tmp_path)
 
 
 @pytest.fixture
-def fill(folder: RunFolder, tmp_path: Path) -> Callable[..., None]:
-    """Write a run folder: the cells of the matrix, and records."""
-
-    def write(runs: Sequence[CellRun], records: Sequence[Record], disclaimer: str = "") -> None:
-        planned = tuple(PlannedCell(r.cell, settings_digest(r.cell), True, r) for r in runs)
-        index = RunIndex(
-            matrix="little",
-            matrix_file="little.yaml",
-            disclaimer=disclaimer,
-            rsbench="0",
-            created="then",
-            updated="now",
-            cells=Plan(planned, (), (), {}).listed(),
-        )
-        (tmp_path / "little.yaml").write_text("name: little\n")
-        with folder.locked("little"):
-            folder.write_index(index, tmp_path / "little.yaml")
-            for record in records:
-                with folder.scratch(record.id) as scratch:
-                    folder.commit(scratch, record)
-
-    return write
+def fill(folder: RunFolder) -> Callable[..., None]:
+    return functools.partial(write_run, folder)
 
 
 def csv_rows(folder: RunFolder) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(to_csv(aggregate(folder)))))
+    return list(csv.DictReader(io.StringIO(to_csv(main_table(load_results(folder))))))
 
 
 def table_lines(folder: RunFolder) -> list[str]:
-    text = to_markdown(aggregate(folder))
+    text = to_markdown(main_table(load_results(folder)))
     return [line for line in text.splitlines() if line.startswith("| ")][2:]
-
-
-def failed(run: CellRun) -> Record:
-    failure = Failure(kind="ValueError", message="no luck\nat all", traceback="...")
-    return Record(id=run.id, status="failed", cell=run.cell, identity=run.identity, failure=failure)
 
 
 class TestNumbers:
@@ -136,7 +59,7 @@ class TestNumbers:
         assert float(row["head_mean"]) == pytest.approx(63.0, abs=1e-4)
         assert float(row["tail_mean"]) == pytest.approx(43.0, abs=1e-4)
         assert (row["seeds"], row["trainable_parameters"], row["modulators"]) == ("3", "1230", "30")
-        assert row["train_seconds"] == "10.00"
+        assert float(row["train_seconds"]) == 10.0
         assert "| 53.0 ± 3.6 |" in table_lines(folder)[0]
 
     def test_empty_group_is_a_dash_and_never_zero(
@@ -154,9 +77,9 @@ class TestNumbers:
         run = make_run()
         fill([run], [make_record(run)])
         (row,) = csv_rows(folder)
-        assert (row["mean_mean"], row["mean_std"]) == ("50.0000", "")
+        assert (row["mean_mean"], row["mean_std"]) == ("50", "")
         assert "±" not in table_lines(folder)[0]
-        assert "| 1 seed |" in table_lines(folder)[0]
+        assert "one seed only" in to_markdown(main_table(load_results(folder)))
 
     def test_rows_keep_the_order_of_the_matrix_when_a_first_seed_is_missing(
         self, folder: RunFolder, fill: Callable[..., None]
@@ -201,20 +124,20 @@ class TestModulators:
         ]
         fill([plain, learned, joint], records)
         assert [row["metapeft"] for row in csv_rows(folder)] == ["no", "yes", "control: joint"]
-        table = aggregate(folder)
+        table = load_results(folder)
         assert [row.full_method for row in table.rows] == [
             "lora",
             "lora+metapeft",
             "lora_joint",
         ]
-        first, second = csv.DictReader(io.StringIO(modulators_csv(table)))
-        assert (first["method"], first["gamma"]) == ("lora", "learned")
+        first, second = csv.DictReader(io.StringIO(to_csv(modulator_table(table))))
+        assert (first["method"], first["gamma"]) == ("lora+metapeft", "learned")
         assert float(first["mean_gamma"]) == 1.25
         assert (float(first["smallest"]), float(first["largest"])) == (0.5, 2.0)
         assert float(first["largest_travel"]) == 1.25
         assert (second["gamma"], second["largest_travel"]) == ("joint", "")
-        text = to_markdown(table)
-        assert "## Modulators" in text
+        text = to_markdown(modulator_table(table))
+        assert "# Modulators" in text
         assert "Adam moves gamma whether or not there is a signal" in text
 
     def test_gammas_are_averaged_over_seeds(
@@ -226,7 +149,7 @@ class TestModulators:
             for run, value in zip(runs, (0.5, 1.5), strict=True)
         ]
         fill(runs, records)
-        (row,) = csv.DictReader(io.StringIO(modulators_csv(aggregate(folder))))
+        (row,) = csv.DictReader(io.StringIO(to_csv(modulator_table(load_results(folder)))))
         assert (float(row["mean_gamma"]), row["seeds"]) == (1.0, "2")
 
     def test_a_control_without_a_partner_is_named(
@@ -240,25 +163,29 @@ class TestModulators:
             [plain, fair, alone],
             [make_record(plain), *(make_record(r, strategy=strategy) for r in (fair, alone))],
         )
-        notes = [note for note in aggregate(folder).notes if "without a partner" in note]
+        notes = [note for note in load_results(folder).notes if "without a partner" in note]
         assert len(notes) == 1
         fill([plain, fair], [])
-        assert not any("without a partner" in note for note in aggregate(folder).notes)
+        assert not any("without a partner" in note for note in load_results(folder).notes)
 
     def test_without_metapeft_there_is_no_such_table(
         self, folder: RunFolder, fill: Callable[..., None]
     ) -> None:
         run = make_run()
         fill([run], [make_record(run)])
-        assert "## Modulators" not in to_markdown(aggregate(folder))
+        report = write_report(folder, figures=False).report
+        assert "modulators" not in {each.name for each in report.artefacts()}
+        assert not (folder.tables / "modulators.csv").exists()
 
     def test_a_row_of_one_seed_says_so(self, folder: RunFolder, fill: Callable[..., None]) -> None:
         runs = [make_run(seed=0), make_run(seed=1), make_run(method="bitfit")]
         fill(runs, [make_record(run) for run in runs])
         (line,) = [
-            each for each in to_markdown(aggregate(folder)).splitlines() if "one seed" in each
+            each
+            for each in to_markdown(main_table(load_results(folder))).splitlines()
+            if "one seed" in each
         ]
-        assert line.endswith("1 of 2 rows (those with '1 seed')")
+        assert line.endswith("1 of 2 rows (those with 1 under 'seeds')")
 
 
 class TestFootnotes:
@@ -268,7 +195,7 @@ class TestFootnotes:
         runs = [make_run(seed=seed) for seed in range(3)]
         foreign = make_record(make_run("other"))
         fill(runs, [make_record(runs[0]), failed(runs[1]), foreign])
-        text = to_markdown(aggregate(folder))
+        text = to_markdown(main_table(load_results(folder)))
         assert "**missing: 1 of 3 cells**: things / vit / lora / seed 2" in text
         assert (
             "**failed: 1 of 3 cells**: things / vit / lora / seed 1 (ValueError: no luck)" in text
@@ -282,7 +209,7 @@ class TestFootnotes:
     ) -> None:
         run = make_run()
         fill([run], [make_record(run)])
-        text = to_markdown(aggregate(folder))
+        text = to_markdown(main_table(load_results(folder)))
         for word in ("missing", "failed", "left out", "the same", "NOT TEST"):
             assert word not in text
 
@@ -292,7 +219,7 @@ class TestFootnotes:
         runs = [make_run(seed=seed) for seed in range(2)]
         records = [make_record(run, disclaimers=("demo data",)) for run in runs]
         fill(runs, records, disclaimer="demo numbers")
-        text = to_markdown(aggregate(folder))
+        text = to_markdown(main_table(load_results(folder)))
         assert text.count("**demo data**") == 1
         assert text.count("**demo numbers**") == 1
 
@@ -301,13 +228,13 @@ class TestFootnotes:
     ) -> None:
         runs = [make_run(seed=seed) for seed in range(2)]
         fill(runs, [make_record(runs[0], notes=("stopped early",)), make_record(runs[1])])
-        assert "stopped early (1 of 2 cells)" in to_markdown(aggregate(folder))
+        assert "stopped early (1 of 2 cells)" in to_markdown(main_table(load_results(folder)))
 
     def test_unequal_seeds(self, folder: RunFolder, fill: Callable[..., None]) -> None:
         runs = [make_run(method, seed) for method in "abc" for seed in (0, 1)]
         fill(runs, [make_record(run) for run in runs[:-1]])
         line = "same seeds**: 0, 1 (all other rows); 0 (things / vit / c)"
-        assert line in to_markdown(aggregate(folder))
+        assert line in to_markdown(main_table(load_results(folder)))
 
     @pytest.mark.parametrize("method", ["lora", "linear"])
     def test_mixed_precisions_within_and_between_rows(
@@ -316,7 +243,7 @@ class TestFootnotes:
         runs = [make_run(seed=0), make_run(method, seed=1)]
         records = [make_record(runs[0], precision="32"), make_record(runs[1], precision="bf16")]
         fill(runs, records)
-        text = to_markdown(aggregate(folder))
+        text = to_markdown(main_table(load_results(folder)))
         assert "**the cells were not all trained in the same precision**" in text
         assert "bf16" in text
 
@@ -325,7 +252,7 @@ class TestFootnotes:
     ) -> None:
         run = make_run(evaluate_on="validation")
         fill([run], [make_record(run)])
-        text = to_markdown(aggregate(folder))
+        text = to_markdown(main_table(load_results(folder)))
         below = text.split("\n\n")[2]
         assert below.startswith("**NOT TEST RESULTS")
         assert "all rows" in below
@@ -338,20 +265,20 @@ class TestFiles:
     ) -> None:
         run = make_run()
         fill([run], [make_record(run)])
-        write_tables(folder)
+        write_report(folder, figures=False)
         before = [(folder.tables / name).read_bytes() for name in ("main.csv", "main.md")]
         index = folder.read_index()
         folder.write_index(
             index.model_copy(update={"updated": "later"}), folder.path / "matrix.yaml"
         )
-        write_tables(folder)
+        write_report(folder, figures=False)
         after = [(folder.tables / name).read_bytes() for name in ("main.csv", "main.md")]
         assert before == after
         assert b"\r" not in before[0]
 
     def test_no_finished_cell(self, folder: RunFolder, fill: Callable[..., None]) -> None:
         fill([make_run()], [])
-        table = write_tables(folder)
+        table = main_table(write_report(folder, figures=False).report.results)
         assert "No cell is finished." in to_markdown(table)
         assert to_csv(table).count("\n") == 1
 
@@ -361,12 +288,12 @@ class TestFiles:
         path = folder.cell(run.id) / "record.json"
         path.write_text(path.read_text().replace('"lora"', '"linear"'))
         with pytest.raises(RecordError, match="does not belong") as caught:
-            write_tables(folder)
+            write_report(folder, figures=False)
         assert caught.value.where == str(path)
 
     def test_folder_that_is_not_a_run(self, tmp_path: Path) -> None:
         with pytest.raises(ResultsFolderError, match="no run"):
-            write_tables(RunFolder(tmp_path))
+            write_report(RunFolder(tmp_path))
 
     def test_run_by_name_below_results(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -383,6 +310,21 @@ class TestFiles:
         fill(runs, [make_record(runs[0], 0.5), make_record(runs[1], 0.6)])
         stream = io.StringIO()
         console = Console(file=stream, width=80, force_terminal=True, color_system=None)
-        print_table(aggregate(folder), console)
+        print_results(load_results(folder), console)
         assert "55.0 ± 7.1" in stream.getvalue()
         assert "…" not in stream.getvalue()
+
+    def test_one_artefact_by_itself(self, folder: RunFolder, fill: Callable[..., None]) -> None:
+        run = make_run()
+        fill([run], [make_record(run)])
+        write_report(folder, only=["main"])
+        assert sorted(path.name for path in folder.tables.iterdir()) == [
+            "main.csv",
+            "main.md",
+            "main.parquet",
+            "main.tex",
+        ]
+        assert not (folder.path / "report.html").exists()
+        with pytest.raises(SettingsError, match="no 'mian'") as caught:
+            write_report(folder, only=["mian"])
+        assert "main" in str(caught.value)

@@ -1,7 +1,8 @@
-"""``rsbench report``: rebuild the tables of a run from its records."""
+"""``rsbench report``: rebuild the report of a run from its records."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,15 +15,37 @@ def register(app: typer.Typer) -> None:
 
 def report(
     run: Annotated[str, typer.Argument(help="Run folder, or its name below results/.")],
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A section, a table, a figure, 'tables', 'figures' or 'page'. Repeatable.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write there instead of into the run.")
+    ] = None,
+    figures: Annotated[
+        bool,
+        typer.Option(
+            "--figures/--no-figures",
+            envvar="RSBENCH_FIGURES",
+            help="Draw figures and the page, or write tables alone.",
+        ),
+    ] = True,
 ) -> None:
-    """Rebuild the tables of a run from run.json and the records, and print."""
+    """Rebuild tables, figures and page of a run from run.json and the records alone.
+
+    The same records give the same bytes.
+    """
     from rich.console import Console
 
-    from rsbench.report.tables import print_table, write_tables
+    from rsbench.report.build import write_report
+    from rsbench.report.console import print_results
     from rsbench.store import RunFolder, find_run
 
     console = Console()
-    folder = RunFolder(find_run(run))
-    table = write_tables(folder)
-    print_table(table, console)
-    console.print(f"tables: {folder.tables}", markup=False, highlight=False, soft_wrap=True)
+    written = write_report(RunFolder(find_run(run)), only or (), out, figures)
+    if not only:
+        print_results(written.report.results, console)
+    console.print(written.text, markup=False, highlight=False, soft_wrap=True)

@@ -73,6 +73,14 @@ def run(
             "--keep-weights", help="Keep the fine-tuned backbone of full fine-tuning, too (large)."
         ),
     ] = False,
+    figures: Annotated[
+        bool,
+        typer.Option(
+            "--figures/--no-figures",
+            envvar="RSBENCH_FIGURES",
+            help="Draw figures and the page of the report at the end, or write tables alone.",
+        ),
+    ] = True,
     plugin: PluginOption = None,
     data_dir: DataOption = None,
     cache_dir: CacheOption = None,
@@ -101,6 +109,7 @@ def run(
             cache=cache_dir,
             gamma_from=gamma_from,
             available=available,
+            figures=figures,
         )
         if dry_run:
             code = session.show()

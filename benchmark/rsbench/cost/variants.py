@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rsbench import registry
 from rsbench.cell import Cell
 from rsbench.matrix.labels import Labels
-from rsbench.report.aggregate import differences, flat
+from rsbench.report.rows import differences, flat
 from rsbench.sources import checked_options
 
 #: What the recipe may change without changing the cost of a step.

@@ -17,7 +17,8 @@ from rsbench.folders import Folders
 from rsbench.missing import missing_table
 from rsbench.plan import Plan, build_stores, plan_cells, state_of
 from rsbench.preflight import check_fit
-from rsbench.report.tables import print_table, write_tables
+from rsbench.report.build import write_report
+from rsbench.report.console import print_results
 from rsbench.store import RunFolder, RunIndex
 from rsbench.sweep.devices import Resources
 from rsbench.sweep.engine import Outcome, sweep
@@ -50,6 +51,7 @@ class Session:
         console: where to print.
         gamma_from: the cell whose gammas every MetaPEFT cell has, frozen, or "".
         available: whether cells whose data or weights are not here are left out.
+        figures: whether the report at the end has figures and a page, or tables alone.
     """
 
     matrix: Matrix
@@ -61,6 +63,7 @@ class Session:
     console: Console = field(default_factory=Console)
     gamma_from: str = ""
     available: bool = False
+    figures: bool = True
 
     def show(self) -> int:
         """``--dry-run``: print the cells and what is known of them; train nothing.
@@ -157,9 +160,13 @@ class Session:
                 outcome = sweep(waiting, executor, self.folder, display)
             if outcome.interrupted:
                 return self._interrupted(plan)
-            table = write_tables(self.folder)
-        print_table(table, self.console)
-        self._print(f"tables: {self.folder.tables}")
+            written = write_report(self.folder, figures=self.figures)
+        print_results(written.report.results, self.console)
+        self._print(written.text)
+        if not self.figures:
+            self._print(
+                f"no figures and no page, as asked; 'rsbench report {self.folder.path}' makes them"
+            )
         self._print(
             f"trained {outcome.trained} cells, found {found} finished, {outcome.failed} failed"
         )
@@ -263,6 +270,7 @@ def open_session(
     cache: Path | None = None,
     gamma_from: str | None = None,
     available: bool = False,
+    figures: bool = True,
     runner: str = TRAINING,
     console: Console | None = None,
 ) -> Session:
@@ -278,6 +286,7 @@ def open_session(
         cache: folder of decoded images; None for the default.
         gamma_from: ``RUN/CELL`` whose final gammas every MetaPEFT cell gets, frozen.
         available: leave out cells whose data or weights are not here.
+        figures: whether the report at the end has figures and a page, or tables alone.
         runner: ``module:function`` that trains one cell.
         console: where to print.
 
@@ -309,4 +318,5 @@ def open_session(
         console=console or Console(),
         gamma_from=given.source if given else "",
         available=available,
+        figures=figures,
     )

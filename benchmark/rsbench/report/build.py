@@ -1,0 +1,189 @@
+"""Build the report of a run: its sections, and the files that they become."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rsbench.atomic import write_file
+from rsbench.errors import SettingsError
+from rsbench.report.artefacts import Artefact, Figure, Section, Table
+from rsbench.report.results import RunResults, load_results
+from rsbench.report.sections import all_sections
+from rsbench.report.writers import to_csv, to_latex, to_markdown, to_parquet
+from rsbench.store import RunFolder, explained
+from rsbench.wording import near_names
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from rsbench.report.figures.files import Rendered
+
+
+@dataclass(frozen=True)
+class BuiltSection:
+    """A section with what it came to.
+
+    Attributes:
+        section: its name, title and introduction.
+        artefacts: in order; never empty.
+    """
+
+    section: Section
+    artefacts: tuple[Artefact, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report before it is written.
+
+    Attributes:
+        results: the run.
+        sections: those that the run has something for.
+    """
+
+    results: RunResults
+    sections: tuple[BuiltSection, ...]
+
+    def artefacts(self) -> tuple[Artefact, ...]:
+        """Everything, in order."""
+        return tuple(each for built in self.sections for each in built.artefacts)
+
+    def figures(self) -> tuple[Figure, ...]:
+        """Every figure, in order."""
+        return tuple(each for each in self.artefacts() if isinstance(each, Figure))
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of a report.
+
+    Attributes:
+        report: the report.
+        place: the folder that holds ``tables/``, ``figures/`` and ``report.html``.
+        tables: how many tables were written.
+        figures: how many figures were written.
+        page: whether the page was written.
+    """
+
+    report: Report
+    place: Path
+    tables: int
+    figures: int
+    page: bool
+
+    @property
+    def text(self) -> str:
+        """One line for the console."""
+        lines = f"report: {self.place}: {self.tables} tables, {self.figures} figures"
+        return f"{lines}, report.html" if self.page else lines
+
+
+def build_report(folder: RunFolder) -> Report:
+    """Read a run and build every section.
+
+    Raises:
+        ResultsFolderError: the folder is not a run.
+        RecordError: a record or another file of a cell is damaged.
+    """
+    results = load_results(folder)
+    built = (BuiltSection(section, section.build(results)) for section in all_sections())
+    return Report(results, tuple(each for each in built if each.artefacts))
+
+
+def chosen(report: Report, only: Sequence[str]) -> tuple[Artefact, ...]:
+    """The artefacts that ``only`` names: by section, by own name, or as "tables" or "figures".
+
+    Raises:
+        SettingsError: a name that nothing has.
+    """
+    found: dict[str, Artefact] = {}
+    for name in only:
+        matching = [
+            artefact
+            for built in report.sections
+            for artefact in built.artefacts
+            if name in (built.section.name, artefact.name)
+            or (name == "tables" and isinstance(artefact, Table))
+            or (name == "figures" and isinstance(artefact, Figure))
+        ]
+        if not matching and name not in ("tables", "figures"):
+            raise SettingsError(f"this report has no {name!r}", remedy=_names(report, name))
+        found.update({each.name: each for each in matching})
+    return tuple(found.values())
+
+
+def _names(report: Report, wrong: str) -> str:
+    sections = [built.section.name for built in report.sections]
+    artefacts = [each.name for each in report.artefacts()]
+    known = dict.fromkeys(["tables", "figures", "page", *sections, *artefacts])
+    return near_names(wrong, list(known))
+
+
+def _draw(figures: Sequence[Figure]) -> dict[str, Rendered]:
+    from rsbench.report.figures.files import render
+
+    return {each.name: render(each) for each in figures}
+
+
+def _write_figures(rendered: Sequence[Rendered], folder: Path) -> None:
+    from rsbench.report.figures.files import write_figure
+
+    for each in rendered:
+        write_figure(each, folder)
+
+
+def _write_page(report: Report, rendered: dict[str, Rendered], file: Path) -> None:
+    from rsbench.report.page import to_html
+
+    with explained(file.parent):
+        write_file(file, to_html(report, rendered).encode())
+
+
+def write_tables(tables: Sequence[Table], folder: Path) -> None:
+    """Write each table as CSV, Markdown, LaTeX and parquet.
+
+    Raises:
+        ResultsFolderError: the folder cannot be written.
+    """
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for table in tables:
+            write_file(folder / f"{table.name}.csv", to_csv(table).encode())
+            write_file(folder / f"{table.name}.md", to_markdown(table).encode())
+            write_file(folder / f"{table.name}.tex", to_latex(table).encode())
+            write_file(folder / f"{table.name}.parquet", to_parquet(table))
+
+
+def write_report(
+    folder: RunFolder, only: Sequence[str] = (), out: Path | None = None, figures: bool = True
+) -> Written:
+    """Build the report of a run and write it; the same records give the same bytes.
+
+    Args:
+        folder: the run.
+        only: sections, artefacts, "tables", "figures" or "page"; nothing for all of it.
+        out: where to; the run's own folder by default.
+        figures: whether to draw; without, the tables alone are written.
+
+    Raises:
+        ResultsFolderError: the folder is not a run, or cannot be written.
+        RecordError: a record or another file of a cell is damaged.
+        SettingsError: ``only`` names something that this report does not have.
+    """
+    report = build_report(folder)
+    named = [name for name in only if name != "page"]
+    artefacts = chosen(report, named) if only else report.artefacts()
+    place = folder.path if out is None else out
+    tables = [each for each in artefacts if isinstance(each, Table)]
+    write_tables(tables, place / "tables")
+    drawn: list[Figure] = []
+    page = figures and (not only or "page" in only)
+    if figures:
+        drawn = [each for each in artefacts if isinstance(each, Figure)]
+        rendered = _draw(report.figures() if page else drawn)
+        _write_figures([rendered[each.name] for each in drawn], place / "figures")
+        if page:
+            _write_page(report, rendered, place / "report.html")
+    return Written(report, place, len(tables), len(drawn), page)

@@ -1,0 +1,54 @@
+"""Figures as PNG and SVG; the same figure gives the same bytes."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rsbench.atomic import write_file
+from rsbench.report.figures.style import style
+from rsbench.store import explained
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rsbench.report.artefacts import Figure
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A figure in both formats.
+
+    Attributes:
+        figure: what it is.
+        png: the PNG file.
+        svg: the SVG file.
+    """
+
+    figure: Figure
+    png: bytes
+    svg: bytes
+
+
+def render(figure: Figure) -> Rendered:
+    """Draw a figure; no date and no program version enter the files."""
+    with style():
+        drawing = figure.draw()
+        png, svg = io.BytesIO(), io.BytesIO()
+        drawing.savefig(png, format="png", metadata={"Software": None})
+        drawing.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    return Rendered(figure, png.getvalue(), svg.getvalue())
+
+
+def write_figure(rendered: Rendered, folder: Path) -> None:
+    """Write both files.
+
+    Raises:
+        ResultsFolderError: the folder cannot be written.
+    """
+    name = rendered.figure.name
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_file(folder / f"{name}.png", rendered.png)
+        write_file(folder / f"{name}.svg", rendered.svg)
