@@ -116,3 +116,7 @@ class ExportError(RsbenchError):
 
 class DivergedError(RsbenchError):
     """Training produced a loss that is not finite."""
+
+
+class NotComparableError(RsbenchError):
+    """Results that no test can set beside each other: of different images, labels or seeds."""
