@@ -33,12 +33,21 @@ class Cell(Settings):
     """The MetaPEFT strategy and its options, or None for the plain method."""
     recipe: Recipe = Recipe()
     seed: Annotated[int, Field(ge=0)] = 0
+    axes: dict[str, str] = Field(default_factory=dict)
+    """The cell's value on each further axis of the matrix. Labels alone: they change no score
+    and are no part of its identity, so that a cell is found again under another matrix."""
 
     @property
     def label(self) -> str:
-        """Short text for progress lines, e.g. ``aid / demo_vit / lora+metapeft / seed 0``."""
+        """Short text for progress lines, e.g. ``aid / vit / lora+metapeft / rank=4 / seed 0``."""
         method = self.method.name + ("+metapeft" if self.metapeft else "")
-        return f"{self.target.name} / {self.backbone.name} / {method} / seed {self.seed}"
+        axes = [f"{name}={value}" for name, value in self.axes.items()]
+        parts = (self.target.name, self.backbone.name, method, *axes, f"seed {self.seed}")
+        return " / ".join(parts)
+
+    def settings_json(self) -> str:
+        """Every setting as JSON text, without the labels of the axes."""
+        return self.model_dump_json(exclude={"axes"})
 
 
 def identity(

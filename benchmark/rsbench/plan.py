@@ -52,7 +52,8 @@ class PlannedCell:
     """One cell of the matrix.
 
     Attributes:
-        cell: the cell.
+        cell: the cell, with its labels; cells at different values of an axis may have the same
+            settings, and then the same id.
         settings: digest of its settings.
         selected: whether this call is to run it (``--only`` may leave it out).
         run: the cell with its id, or None where an input cannot be opened.
@@ -120,16 +121,23 @@ class Plan:
         from rsbench.store import ListedCell
 
         known = {each.settings: each.id for each in before}
-        rows: dict[str, int] = {}
+        rows: dict[tuple[Any, ...], int] = {}
         listed = []
         for each in self.cells:
-            row = settings_digest(each.cell.model_copy(update={"seed": 0}))
+            seedless = each.cell.model_copy(update={"seed": 0})
+            row = (settings_digest(seedless), *seedless.axes.items())
             listed.append(
                 ListedCell(
                     id=each.run.id if each.run else known.get(each.settings),
                     label=each.cell.label,
                     row=rows.setdefault(row, len(rows)),
                     settings=each.settings,
+                    target=each.cell.target.name,
+                    backbone=each.cell.backbone.name,
+                    method=each.cell.method.name,
+                    metapeft=each.cell.metapeft is not None,
+                    seed=each.cell.seed,
+                    axes=each.cell.axes,
                 )
             )
         return tuple(listed)
@@ -148,32 +156,32 @@ def plan_cells(
     Args:
         cells: all cells of the matrix.
         folders: where data and caches lie.
-        selected: the cells to run; None for all. The inputs of the others are opened where
-            that is possible, so that ``run.json`` can list them.
+        selected: those of ``cells`` that are to run; None for all. The inputs of the others are
+            opened where that is possible, so that ``run.json`` can list them.
         prepare: render the targets that prepare themselves where selected cells need them.
         activity: shows the preparation.
 
     Returns:
         The plan; inputs that cannot be opened are among its problems (see ``Plan.check``).
     """
-    chosen = None if selected is None else {settings_digest(each) for each in selected}
+    chosen = None if selected is None else {_labelled_digest(each) for each in selected}
     sources = Sources(folders, activity if prepare else None)
     ordered = sorted(
-        ((settings_digest(cell), cell) for cell in cells),
-        key=lambda pair: chosen is not None and pair[0] not in chosen,
+        ((chosen is None or _labelled_digest(cell) in chosen, cell) for cell in cells),
+        key=lambda pair: not pair[0],
     )
     planned: dict[str, PlannedCell] = {}
     stores: dict[str, tuple[Target, int]] = {}
-    for digest, cell in ordered:
-        wanted = chosen is None or digest in chosen
+    for wanted, cell in ordered:
+        digest = settings_digest(cell)
         opened = sources.of(cell, wanted)
         run = None
         if opened is not None:
             target, backbone = opened
             run = cell_run(cell, target, backbone)
             stores[digest] = (target, cell.recipe.test_short_side(backbone.info.image_size))
-        planned[digest] = PlannedCell(cell, digest, wanted, run)
-    in_order = tuple(planned[digest] for digest in map(settings_digest, cells))
+        planned[_labelled_digest(cell)] = PlannedCell(cell, digest, wanted, run)
+    in_order = tuple(planned[key] for key in map(_labelled_digest, cells))
     return Plan(in_order, tuple(sources.problems), tuple(sources.unprepared), stores)
 
 
@@ -199,8 +207,16 @@ def code_of(cell: Cell) -> dict[str, str]:
 
 
 def settings_digest(cell: Cell) -> str:
-    """First 16 hexadecimal digits of the SHA-256 of the cell's settings, data left aside."""
-    return hashlib.sha256(cell.model_dump_json().encode()).hexdigest()[:16]
+    """First 16 hexadecimal digits of the SHA-256 of the cell's settings, data left aside.
+
+    Labels of axes do not enter: cells that differ in nothing else have the same digest.
+    """
+    return hashlib.sha256(cell.settings_json().encode()).hexdigest()[:16]
+
+
+def _labelled_digest(cell: Cell) -> str:
+    """Tells apart cells of the same settings at different values of an axis."""
+    return "/".join([settings_digest(cell), *(f"{n}={value}" for n, value in cell.axes.items())])
 
 
 def state_of(planned: PlannedCell, folder: RunFolder) -> State:

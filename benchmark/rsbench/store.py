@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from rsbench.atomic import write_file
 from rsbench.cell import cell_id
@@ -47,7 +47,17 @@ class ListedCell(Settings):
     row: int
     """Row of the table, from 0: cells that differ in nothing but the seed share it."""
     settings: str
-    """Digest of the cell's settings alone; it finds the cell again when its id is unknown."""
+    """Digest of the cell's settings alone; it finds the cell again when its id is unknown.
+    Cells of the same settings at different values of an axis share id and digest."""
+    target: str = ""
+    """Labels of the cell; all of them, seed and axes are at their defaults in runs of rsbench
+    before 0.3."""
+    backbone: str = ""
+    method: str = ""
+    metapeft: bool = False
+    seed: int = 0
+    axes: dict[str, str] = Field(default_factory=dict)
+    """The cell's value on each further axis that it has a place on."""
 
 
 class RunIndex(Settings):
@@ -71,6 +81,10 @@ class RunIndex(Settings):
     """UTC, ISO 8601."""
     updated: str
     """UTC, ISO 8601."""
+    axes: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Further axes of the matrix: name and values, in the order of its tables."""
+    axis_numbers: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+    """The values of the axes whose values all are numbers, as such."""
     cells: tuple[ListedCell, ...]
     """Every cell of the matrix, in the order of its tables."""
 
@@ -147,12 +161,18 @@ class RunFolder:
             )
         return index
 
-    def write_index(self, index: RunIndex, matrix_file: Path) -> None:
-        """Write ``run.json`` and a copy of the matrix, each whole or not at all."""
+    def write_index(self, index: RunIndex, matrix: Path | str) -> None:
+        """Write ``run.json`` and a copy of the matrix, each whole or not at all.
+
+        Args:
+            index: content of ``run.json``.
+            matrix: the matrix file, or the text of a matrix.
+        """
         with explained(self.path):
             text = json.dumps(index.model_dump(mode="json"), indent=1) + "\n"
             write_file(self.index_file, text.encode())
-            write_file(self.path / "matrix.yaml", matrix_file.read_bytes())
+            copy = matrix.encode() if isinstance(matrix, str) else matrix.read_bytes()
+            write_file(self.path / "matrix.yaml", copy)
 
     @contextmanager
     def locked(self, matrix: str, gamma_from: str = "") -> Iterator[None]:

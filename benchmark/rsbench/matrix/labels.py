@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rsbench.cell import Cell
-from rsbench.matrix.schema import METAPEFT_SUFFIX, Conditions
+from rsbench.matrix.entries import METAPEFT_SUFFIX
+from rsbench.matrix.schema import Conditions
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Labels:
         method: label of the method, without ``+metapeft``.
         metapeft: whether MetaPEFT trains the scales.
         seed: the seed.
+        axes: name and value of each further axis that the cell has a place on, in order.
     """
 
     target: str
@@ -25,6 +27,7 @@ class Labels:
     method: str
     metapeft: bool
     seed: int
+    axes: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, cell: Cell) -> Labels:
@@ -35,6 +38,7 @@ class Labels:
             cell.method.name,
             cell.metapeft is not None,
             cell.seed,
+            tuple(cell.axes.items()),
         )
 
     @property
@@ -45,10 +49,12 @@ class Labels:
 
 def matches(conditions: Conditions, labels: Labels) -> bool:
     """Whether every condition that is stated holds."""
+    values = dict(labels.axes)
     return (
         (conditions.target is None or labels.target in conditions.target)
         and (conditions.backbone is None or labels.backbone in conditions.backbone)
         and (conditions.method is None or any(n in conditions.method for n in labels.method_names))
         and (conditions.metapeft is None or labels.metapeft == conditions.metapeft)
         and (conditions.seed is None or labels.seed in conditions.seed)
+        and all(values.get(name) in accepted for name, accepted in conditions.axes.items())
     )

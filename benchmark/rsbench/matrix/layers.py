@@ -9,9 +9,9 @@ from typing import TypeVar
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from rsbench.errors import RsbenchError
+from rsbench.matrix.entries import Options
+from rsbench.matrix.located import KeyPath
 from rsbench.matrix.problems import Problem, Problems, booleans_for_numbers, explain
-from rsbench.matrix.schema import Options
-from rsbench.matrix.yaml_lines import KeyPath
 
 Model = TypeVar("Model", bound=BaseModel)
 

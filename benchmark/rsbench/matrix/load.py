@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
-import rsbench
 from rsbench.errors import MatrixError
+from rsbench.matrix.chain import (
+    compose,
+    looks_like_path,
+    read_chain,
+    read_stage,
+    shipped_matrices,
+    shipped_stages,
+)
+from rsbench.matrix.located import KeyPath, LocatedYaml
 from rsbench.matrix.problems import Problems, booleans_for_numbers, explain
-from rsbench.matrix.schema import MatrixDocument
-from rsbench.matrix.yaml_lines import LocatedYaml, read_yaml
-from rsbench.wording import did_you_mean
+from rsbench.matrix.schema import Conditions, MatrixDocument
+from rsbench.wording import did_you_mean, near_names
 
-SUFFIXES = (".yaml", ".yml")
+__all__ = ["Matrix", "load_matrix", "shipped_matrices", "shipped_stages"]
 
 
 @dataclass(frozen=True)
@@ -22,15 +30,19 @@ class Matrix:
     """A validated matrix file.
 
     Attributes:
-        document: its fields.
-        source: the file with the lines of its fields.
+        document: its fields, merged where it extends another one or runs on a stage.
+        source: the same as plain values, with the places where they were written.
         base: folder that relative paths in it start from, for ``Folders.base``: the file's
-            own, or the current one for a shipped matrix.
+            own or the one that it states, or the current one for a shipped matrix.
+        files: every file that it is made of: those it extends, its own, the stage's.
+        stage: name of the stage, or "".
     """
 
     document: MatrixDocument
     source: LocatedYaml
     base: Path
+    files: tuple[Path, ...]
+    stage: str = ""
 
     @property
     def file(self) -> Path:
@@ -53,31 +65,33 @@ class Matrix:
         return self.document.disclaimer
 
 
-def shipped_matrices() -> dict[str, Path]:
-    """The matrix files that come with rsbench, by name."""
-    folder = Path(rsbench.__file__).parent / "matrices"
-    return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
-
-
-def load_matrix(name_or_path: str | Path) -> Matrix:
+def load_matrix(name_or_path: str | Path, on: str | None = None) -> Matrix:
     """Read and validate a matrix.
 
     Args:
         name_or_path: name of a shipped matrix, or path of a file: whatever exists as a file,
             ends in .yaml or .yml, or contains a slash.
+        on: a stage to lay over it: name of a shipped one, or path of a file.
 
     Raises:
-        MatrixError: there is no such matrix, or something in it is wrong; ``where`` is
+        MatrixError: there is no such matrix or stage, or something in it is wrong; ``where`` is
             ``file:line`` and the text names the field.
     """
     path = Path(name_or_path).expanduser()
-    looks_like_path = path.suffix in SUFFIXES or len(path.parts) > 1 or "/" in str(name_or_path)
-    if looks_like_path or path.is_file():
-        return _load_file(path, base=path.resolve().parent)
     shipped = shipped_matrices()
-    if str(name_or_path) in shipped:
-        return _load_file(shipped[str(name_or_path)], base=Path.cwd())
-    raise _unknown(str(name_or_path), list(shipped))
+    if looks_like_path(str(path)) or path.is_file():
+        folder = path.resolve().parent
+    elif str(name_or_path) in shipped:
+        path, folder = shipped[str(name_or_path)], Path.cwd()
+    else:
+        raise _unknown(str(name_or_path), list(shipped))
+    chain = read_chain(path)
+    stage = None if on is None else read_stage(on)
+    source = compose(chain, stage)
+    document = _validated(source)
+    files = [each.file for each in chain] + ([stage.source.file] if stage else [])
+    base = folder if document.base is None else (folder / document.base).resolve()
+    return Matrix(document, source, base, tuple(files), stage.name if stage else "")
 
 
 def _unknown(name: str, shipped: list[str]) -> MatrixError:
@@ -88,14 +102,7 @@ def _unknown(name: str, shipped: list[str]) -> MatrixError:
     return MatrixError(f"there is no matrix called {name!r}", remedy=remedy.strip())
 
 
-def _load_file(file: Path, base: Path) -> Matrix:
-    if not file.is_file():
-        raise MatrixError(
-            "there is no such matrix file" if not file.is_dir() else "this is a folder, not a file",
-            where=file,
-            remedy="check the path; 'rsbench ls matrices' lists the shipped ones",
-        )
-    source = read_yaml(file)
+def _validated(source: LocatedYaml) -> MatrixDocument:
     problems = Problems(source)
     try:
         document = MatrixDocument.model_validate(source.value)
@@ -104,5 +111,24 @@ def _load_file(file: Path, base: Path) -> Matrix:
         problems.raise_if_any()
         raise
     problems.extend(booleans_for_numbers(source.value, document.model_dump(mode="json"), ()))
+    _check_axis_names(document, problems)
     problems.raise_if_any()
-    return Matrix(document, source, base)
+    return document
+
+
+def _check_axis_names(document: MatrixDocument, problems: Problems) -> None:
+    """Report axes in rules and blocks that the matrix does not have, but for inherited ones."""
+    fields = list(Conditions.model_fields)
+    rules = [
+        *((("overrides", i, "when"), each.when) for i, each in enumerate(document.overrides)),
+        *((("exclude", i), each) for i, each in enumerate(document.exclude)),
+    ]
+    named: list[tuple[KeyPath, Iterable[str], list[str]]] = [
+        *((path, conditions.axes, fields) for path, conditions in rules),
+        *((("include", i, "axes"), each.axes or (), []) for i, each in enumerate(document.include)),
+    ]
+    for path, names, others in named:
+        for name in names:
+            if name not in document.axes and not problems.source.inherited((*path, name)):
+                remedy = near_names(name, [*others, *document.axes])
+                problems.add((*path, name), "there is no such field or axis", remedy)

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from rsbench.errors import MatrixError
-from rsbench.matrix.yaml_lines import KeyPath, LocatedYaml, dotted
+from rsbench.matrix.located import KeyPath, LocatedYaml
 from rsbench.wording import shown, wording
 
 MOST_SHOWN = 10
@@ -53,17 +53,34 @@ class Problems:
         """
         if not self.found:
             return
-        found = sorted(self.found, key=lambda each: self.source.line(each.path))
-        where = f"{self.source.file}:{self.source.line(found[0].path)}"
+        found = sorted(self.found, key=lambda each: self._place(each.path))
+        where = self.source.where(found[0].path)
         if len(found) == 1:
-            raise MatrixError(_sentence(found[0]), where=where, remedy=found[0].remedy)
+            raise MatrixError(self._sentence(found[0]), where=where, remedy=found[0].remedy)
         lines = [f"{len(found)} problems"]
         for each in found[:MOST_SHOWN]:
             remedy = f" ({each.remedy})" if each.remedy else ""
-            lines.append(f"  line {self.source.line(each.path)}: {_sentence(each)}{remedy}")
+            lines.append(f"  {self.line_of(each.path)}: {self._sentence(each)}{remedy}")
         if len(found) > MOST_SHOWN:
             lines.append(f"  and {len(found) - MOST_SHOWN} more")
         raise MatrixError("\n".join(lines), where=where)
+
+    def line_of(self, path: KeyPath) -> str:
+        """``line 3``, with the file where that is not the document's own."""
+        origin = self.source.origin(path)
+        return f"line {origin.line}" + ("" if self._is_own(path) else f" of {origin.file}")
+
+    def _is_own(self, path: KeyPath) -> bool:
+        return self.source.origin(path).file == self.source.file
+
+    def _place(self, path: KeyPath) -> tuple[bool, str, int]:
+        """Sorts by file, the document's own first, and line."""
+        origin = self.source.origin(path)
+        return (not self._is_own(path), str(origin.file), origin.line)
+
+    def _sentence(self, problem: Problem) -> str:
+        place = self.source.dotted(problem.path)
+        return f"{place}: {problem.text}" if place else problem.text
 
 
 def explain(
@@ -89,11 +106,6 @@ def explain(
         if problem not in problems:
             problems.append(problem)
     return problems
-
-
-def _sentence(problem: Problem) -> str:
-    place = dotted(problem.path)
-    return f"{place}: {problem.text}" if place else problem.text
 
 
 def booleans_for_numbers(given: Any, validated: Any, path: KeyPath) -> list[Problem]:

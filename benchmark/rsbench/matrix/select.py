@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from rsbench.cell import Cell
 from rsbench.errors import SettingsError
 from rsbench.matrix.labels import Labels
-from rsbench.wording import near_names
+from rsbench.wording import did_you_mean, near_names
 
 KEYS = ("target", "backbone", "method", "metapeft", "seed")
 
@@ -16,7 +16,7 @@ def parse_only(texts: Iterable[str]) -> dict[str, list[str]]:
     """Turn ``["method=lora,linear", "seed=0"]`` into values by key.
 
     Raises:
-        SettingsError: a text without ``=``, an unknown key, or no value.
+        SettingsError: a text without ``=``, or no value.
     """
     found: dict[str, list[str]] = {}
     for text in texts:
@@ -26,7 +26,6 @@ def parse_only(texts: Iterable[str]) -> dict[str, list[str]]:
             raise SettingsError(
                 f"--only {text}: this is not key=value", remedy="for example --only method=lora"
             )
-        _check_key(key)
         found.setdefault(key, []).extend(listed)
     return found
 
@@ -40,9 +39,9 @@ def filter_cells(
 
     Args:
         cells: what ``expand`` returned.
-        only: values by key (target, backbone, method, metapeft, seed); a value may itself
-            be several with commas between. ``method=lora`` keeps it with and without
-            MetaPEFT, ``method=lora+metapeft`` only with.
+        only: values by key (target, backbone, method, metapeft, seed, or an axis of the
+            matrix); a value may itself be several with commas between. ``method=lora`` keeps it
+            with and without MetaPEFT, ``method=lora+metapeft`` only with.
         seeds: seeds to keep, or None for all.
 
     Raises:
@@ -53,8 +52,9 @@ def filter_cells(
         wanted["seed"] = [
             text for text in wanted.get("seed", map(str, seeds)) if _is_in(text, seeds)
         ]
+    axes = dict.fromkeys(name for cell in cells for name in cell.axes)
     for key, values in wanted.items():
-        _check_key(key)
+        _check_key(key, (*KEYS, *axes))
         _check_values(key, values, cells)
     kept = tuple(
         cell
@@ -82,16 +82,24 @@ def _names(cell: Cell, key: str) -> set[str]:
         return set(labels.method_names)
     if key == "metapeft":
         return {"true" if labels.metapeft else "false"}
-    return {str(getattr(labels, key))}
+    if key in KEYS:
+        return {str(getattr(labels, key))}
+    return {cell.axes[key]} if key in cell.axes else set()
 
 
-def _check_key(key: str) -> None:
-    if key not in KEYS:
-        raise SettingsError(f"--only {key}=...: unknown key", remedy=near_names(key, KEYS))
+def _check_key(key: str, known: Sequence[str]) -> None:
+    if key in known:
+        return
+    listed = f"keys: {', '.join(known)}"
+    near = did_you_mean(key, known)
+    raise SettingsError(
+        f"--only {key}=...: unknown key", remedy=f"{near} {listed}" if near else listed
+    )
 
 
 def _check_values(key: str, values: Sequence[str], cells: Sequence[Cell]) -> None:
-    known = sorted(set().union(*(_names(cell, key) for cell in cells)))
+    found = dict.fromkeys(name for cell in cells for name in sorted(_names(cell, key)))
+    known = sorted(found) if key in KEYS else list(found)  # values of an axis: in its order
     for value in values:
         if value not in known:
             raise SettingsError(

@@ -3,53 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from rsbench.errors import MatrixError
-
-KeyPath = tuple[str | int, ...]
-"""Keys and list positions from the root of a document, e.g. ``("methods", 1, "rank")``."""
-
-
-@dataclass(frozen=True)
-class LocatedYaml:
-    """A YAML document and where its parts stand.
-
-    Attributes:
-        file: the file it was read from.
-        value: the document as plain Python values.
-        lines: line (from 1) of every key and every list item by its path.
-    """
-
-    file: Path
-    value: Any
-    lines: Mapping[KeyPath, int]
-
-    def line(self, path: KeyPath) -> int:
-        """Line of ``path`` or of its nearest ancestor that is in the file."""
-        return self.lines[self.known_part(path)]
-
-    def known_part(self, path: KeyPath) -> KeyPath:
-        """The longest beginning of ``path`` that is in the file."""
-        while path not in self.lines:
-            path = path[:-1]
-        return path
-
-
-def dotted(path: KeyPath) -> str:
-    """``path`` as text: ``methods[1].rank``."""
-    text = ""
-    for part in path:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            text += f".{part}" if text else part
-    return text
+from rsbench.matrix.located import KeyPath, LocatedYaml, Origin, dotted
 
 
 def read_yaml(file: Path) -> LocatedYaml:
@@ -119,7 +79,7 @@ class _Loader(yaml.SafeLoader):
 
 
 _PREFIX = "tag:yaml.org,2002:"
-for _kind, _pattern, _first in (
+_RESOLVERS = (
     ("null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
     ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
     ("int", r"^[-+]?(?:0|[1-9][0-9]{0,17})$", list("-+0123456789")),
@@ -129,8 +89,16 @@ for _kind, _pattern, _first in (
         r"|[0-9]+[eE][-+]?[0-9]+|\.inf|\.nan)$",
         list("-+.0123456789"),
     ),
-):
+)
+for _kind, _pattern, _first in _RESOLVERS:
     _Loader.add_implicit_resolver(_PREFIX + _kind, re.compile(_pattern), _first)
+
+NUMBER_RESOLVERS = tuple(
+    (_PREFIX + kind, re.compile(pattern), first)
+    for kind, pattern, first in _RESOLVERS
+    if kind in ("int", "float")
+)
+"""Tag, pattern and first characters of what is read as a number."""
 
 _SCALARS = {_PREFIX + kind for kind in ("null", "bool", "int", "float", "str")}
 
@@ -147,7 +115,8 @@ class _Converter:
     def convert_document(self, node: yaml.Node) -> LocatedYaml:
         self.lines[()] = _line(node)
         value = self.convert(node, ())
-        return LocatedYaml(self.file, value, self.lines)
+        origins = {path: Origin(self.file, line, path) for path, line in self.lines.items()}
+        return LocatedYaml(self.file, value, origins)
 
     def convert(self, node: yaml.Node, path: KeyPath) -> Any:
         if any(node is each for each in self.open_nodes):

@@ -1,4 +1,4 @@
-"""Resolve the entries of a matrix's axes: which label means which plugin with which options."""
+"""Resolve the entries of a matrix: which label means which plugin with which options."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from rsbench import registry
 from rsbench.backbone import Backbone
 from rsbench.errors import RsbenchError
+from rsbench.matrix.entries import PluginEntry
 from rsbench.matrix.layers import Layer
+from rsbench.matrix.located import KeyPath
 from rsbench.matrix.problems import Problems
-from rsbench.matrix.schema import MatrixDocument, PluginEntry
-from rsbench.matrix.yaml_lines import KeyPath
+from rsbench.matrix.schema import MatrixDocument
 from rsbench.method import Method
 from rsbench.strategy import Strategy
 from rsbench.target import Target
@@ -42,7 +43,7 @@ class Definition:
 
 
 @dataclass(frozen=True)
-class Axes:
+class Definitions:
     """The definitions of every label.
 
     Attributes:
@@ -60,7 +61,7 @@ class Axes:
     strategy: type[Strategy] | None
 
 
-def resolve_axes(document: MatrixDocument, problems: Problems) -> Axes:
+def resolve_definitions(document: MatrixDocument, problems: Problems) -> Definitions:
     """Find the plugin behind every label.
 
     Args:
@@ -69,7 +70,7 @@ def resolve_axes(document: MatrixDocument, problems: Problems) -> Axes:
             imported, and MetaPEFT on a method that has nothing to modulate.
     """
     methods = _define(document.method_entries(), "rsbench.methods", registry.method_class, problems)
-    return Axes(
+    return Definitions(
         targets=_define(
             document.plugin_entries("targets"), "rsbench.datasets", registry.target_class, problems
         ),
@@ -157,10 +158,10 @@ def _plugin(
 
 def _check_same(path: KeyPath, entry: PluginEntry, first: Definition, problems: Problems) -> None:
     if (entry.kind or entry.name, entry.options) != (first.kind, first.layer.values):
-        line = problems.source.line(first.layer.path)
+        place = problems.line_of(first.layer.path)
         problems.add(
             path,
-            f"the label {entry.name!r} has other settings on line {line}",
+            f"the label {entry.name!r} has other settings on {place}",
             "give one of the two another name",
         )
 
@@ -178,10 +179,10 @@ def _metapeft_layers(
         if first is None or not first.values:
             layers[entry.name] = layer
         elif layer.values and layer.values != first.values:
-            line = problems.source.line(first.path)
+            place = problems.line_of(first.path)
             problems.add(
                 layer.path,
-                f"'{entry.name}+metapeft' has other MetaPEFT options on line {line}",
+                f"'{entry.name}+metapeft' has other MetaPEFT options on {place}",
                 "give one of the two methods another name",
             )
     return layers
