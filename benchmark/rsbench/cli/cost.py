@@ -12,6 +12,7 @@ from rsbench.cli.options import (
     DataOption,
     DeviceOption,
     MatrixOption,
+    OnOption,
     PluginOption,
 )
 
@@ -23,6 +24,7 @@ def register(app: typer.Typer) -> None:
 
 def cost(
     matrix: MatrixOption = "demo",
+    on: OnOption = None,
     only: Annotated[
         list[str] | None,
         typer.Option(
@@ -76,7 +78,7 @@ def cost(
 
     # a scheduler ends a job by SIGTERM: end the measuring process, too, as after Ctrl-C
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    session = open_session(matrix, only=only or (), data=data_dir, cache=cache_dir)
+    session = open_session(matrix, on=on, only=only or (), data=data_dir, cache=cache_dir)
     file = out if out is not None else Path("results") / "cost" / f"{session.matrix.name}.csv"
     effort = Effort(rounds, epochs_per_round, images, memory)
     raise typer.Exit(run_cost(session, file, effort, choose_resources(None, threads, device)))

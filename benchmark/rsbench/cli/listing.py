@@ -18,6 +18,7 @@ class Kind(StrEnum):
     backbones = "backbones"
     methods = "methods"
     matrices = "matrices"
+    stages = "stages"
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,15 @@ def register(app: typer.Typer) -> None:
 def ls(
     kind: Annotated[Kind, typer.Argument(help="What to list.")], plugin: PluginOption = None
 ) -> None:
-    """List the datasets, backbones or methods, or the shipped matrices."""
+    """List the datasets, backbones or methods, or the shipped matrices or their stages."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    rows = matrix_rows() if kind is Kind.matrices else plugin_rows(f"rsbench.{kind.value}")
+    if kind is Kind.matrices:
+        rows = matrix_rows()
+    else:
+        rows = stage_rows() if kind is Kind.stages else plugin_rows(f"rsbench.{kind.value}")
     table = Table(box=None, pad_edge=False, header_style="bold")
     # A name that is cut or broken is of no use.
     longest = max((len(row.name) for row in rows), default=0)
@@ -86,6 +90,20 @@ def matrix_rows() -> list[Row]:
     for name in shipped_matrices():
         try:
             rows.append(Row(name, load_matrix(name).description))
+        except MatrixError as error:
+            rows.append(Row(name, f"cannot be read: {error}", broken=True))
+    return rows
+
+
+def stage_rows() -> list[Row]:
+    """The shipped stages; one with an error in it says so in its row."""
+    from rsbench.errors import MatrixError
+    from rsbench.matrix.chain import read_stage, shipped_stages
+
+    rows = []
+    for name in shipped_stages():
+        try:
+            rows.append(Row(name, str(read_stage(name).source.value.get("description") or "")))
         except MatrixError as error:
             rows.append(Row(name, f"cannot be read: {error}", broken=True))
     return rows

@@ -38,6 +38,15 @@ PluginOption = Annotated[
 MatrixOption = Annotated[
     str, typer.Option(help="Name of a shipped matrix, or path of a YAML file.")
 ]
+OnOption = Annotated[
+    str | None,
+    typer.Option(
+        "--on",
+        metavar="STAGE",
+        help="Run the matrix on other targets and backbones, e.g. demo: a name of 'rsbench ls "
+        "stages', or path of a YAML file.",
+    ),
+]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 DataOption = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Prepared data sets. Also: RSBENCH_DATA.")

@@ -11,6 +11,7 @@ from rsbench.cli.options import (
     CacheOption,
     DataOption,
     DeviceOption,
+    OnOption,
     PluginOption,
 )
 from rsbench.errors import SettingsError
@@ -26,6 +27,7 @@ def run(
         str | None,
         typer.Option(help="Name of a shipped matrix, or path of a YAML file.", show_default="demo"),
     ] = None,
+    on: OnOption = None,
     out: Annotated[
         Path | None, typer.Option(help="Run folder. Default: results/<matrix name>.")
     ] = None,
@@ -36,7 +38,8 @@ def run(
         list[str] | None,
         typer.Option(
             metavar="KEY=VALUE",
-            help="Run only some cells: target, backbone, method, metapeft or seed. Repeatable.",
+            help="Run only some cells: target, backbone, method, metapeft, seed or an axis of the "
+            "matrix. Repeatable.",
         ),
     ] = None,
     dry_run: Annotated[
@@ -102,6 +105,7 @@ def run(
     try:
         session = open_session(
             matrix,
+            on=on,
             out=out,
             seeds=None if seeds is None else parse_seeds(seeds),
             only=only or (),

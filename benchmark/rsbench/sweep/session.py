@@ -14,8 +14,9 @@ from rich.console import Console
 import rsbench
 from rsbench.errors import NotPreparedError, RsbenchError
 from rsbench.folders import Folders
+from rsbench.matrix.resolved import copy_of
 from rsbench.missing import missing_table
-from rsbench.plan import Plan, build_stores, plan_cells, state_of
+from rsbench.plan import Plan, PlannedCell, State, build_stores, plan_cells, state_of
 from rsbench.preflight import check_fit
 from rsbench.report.build import write_report
 from rsbench.report.console import print_results
@@ -92,10 +93,7 @@ class Session:
         self._print_lacking(lacking)
         for name in plan.unprepared:
             self._print(f"not ready: {name} (the run prepares it by itself)")
-        counts = ", ".join(
-            f"{states.count(state)} {_STATES[state]}" for state in dict.fromkeys(states)
-        )
-        self._print(f"{len(shown)} cells: {counts}")
+        self._print(_counts(shown, states))
         if "to run" in states:
             self._print(
                 "images are decoded, and those that cannot be read found, by the run itself"
@@ -192,7 +190,7 @@ class Session:
             plan = self._leave_out(plan)
         plan.check()
         states = {each.run.id: state_of(each, self.folder) for each in plan.cells if each.run}
-        self.folder.write_index(self._index(plan), self.matrix.file)
+        self.folder.write_index(self._index(plan), copy_of(self.matrix, self.folder.path))
         return plan, {identifier for identifier, state in states.items() if state == "finished"}
 
     def _leave_out(self, plan: Plan) -> Plan:
@@ -228,6 +226,8 @@ class Session:
             rsbench=rsbench.__version__,
             created=before.created if before else now,
             updated=now,
+            axes=self.matrix.document.axis_values(),
+            axis_numbers=self.matrix.document.axis_numbers(),
             cells=plan.listed(before.cells if before else ()),
         )
 
@@ -241,7 +241,8 @@ class Session:
 
     def _interrupted(self, plan: Plan) -> int:
         """Count on disk: a worker may have finished a cell that nobody was told of any more."""
-        states = [state_of(each, self.folder) for each in plan.cells if each.selected]
+        selected = {each.settings: each for each in plan.cells if each.selected}
+        states = [state_of(each, self.folder) for each in selected.values()]
         self._print(
             f"interrupted: {states.count('finished')} of {len(states)} cells are finished; "
             "the same command trains the rest"
@@ -250,6 +251,16 @@ class Session:
 
     def _print(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _counts(shown: Sequence[PlannedCell], states: Sequence[State]) -> str:
+    """How many cells are in each state; what several values of an axis share counts once."""
+    once = {each.settings: state for each, state in zip(shown, states, strict=True)}
+    found = list(once.values())
+    counts = ", ".join(f"{found.count(state)} {_STATES[state]}" for state in dict.fromkeys(found))
+    shared = len(shown) - len(once)
+    also = f" ({shared} of the lines above repeat one under another label)" if shared else ""
+    return f"{len(once)} cells: {counts}{also}"
 
 
 _STATES = {
@@ -263,6 +274,7 @@ _STATES = {
 def open_session(
     matrix: str,
     *,
+    on: str | None = None,
     out: Path | None = None,
     seeds: Sequence[int] | None = None,
     only: Sequence[str] = (),
@@ -278,6 +290,7 @@ def open_session(
 
     Args:
         matrix: name of a shipped matrix or path of a file.
+        on: a stage to lay over it, by name or path of a file.
         out: run folder; None for ``results/<matrix name>``, with gammas taken from a cell
             ``results/<matrix name>-gammas-<start of its id>``.
         seeds: seeds in place of those of the matrix.
@@ -300,7 +313,7 @@ def open_session(
     from rsbench.matrix.load import load_matrix
     from rsbench.matrix.select import filter_cells, parse_only
 
-    loaded = load_matrix(matrix)
+    loaded = load_matrix(matrix, on)
     cells = expand(loaded, seeds)
     selected = filter_cells(cells, parse_only(only)) if only else cells
     given = None if gamma_from is None else take_gammas(gamma_from)
