@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,8 @@ from rsbench.record import Metrics
 
 #: Floor of a class's accuracy in the harmonic mean: 0.001 %.
 HARMONIC_FLOOR = 1e-5
+#: Bins of the calibration error.
+CALIBRATION_BINS = 15
 
 
 def compute_metrics(
@@ -65,3 +69,92 @@ def _macro_f1(confusion: NDArray[np.int64]) -> float:
     either = confusion.sum(axis=0) + confusion.sum(axis=1)
     occurs = either > 0
     return float((2 * hits[occurs] / either[occurs]).mean())
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """The predictions whose confidence lies in ``(low, high]``, the first bin with 0 included.
+
+    Attributes:
+        low: lower edge, exclusive.
+        high: upper edge, inclusive.
+        count: number of predictions.
+        confidence: their mean confidence, None in an empty bin.
+        accuracy: the fraction of them that is right, None in an empty bin.
+    """
+
+    low: float
+    high: float
+    count: int
+    confidence: float | None
+    accuracy: float | None
+
+
+def reliability(
+    labels: NDArray[np.int64],
+    predictions: NDArray[np.int64],
+    confidences: NDArray[np.floating],
+    bins: int = CALIBRATION_BINS,
+) -> tuple[ReliabilityBin, ...]:
+    """Accuracy against confidence in bins of equal width: what a reliability diagram shows.
+
+    Args:
+        labels: true classes, shape (samples,).
+        predictions: predicted classes, same shape.
+        confidences: probability given to the predicted class, same shape, from 0 to 1.
+        bins: number of bins.
+
+    Raises:
+        ValueError: a confidence is not a number from 0 to 1.
+    """
+    exact = np.asarray(confidences, dtype=np.float64)
+    if not ((exact >= 0) & (exact <= 1)).all():
+        raise ValueError("confidences must be numbers from 0 to 1: pass softmax probabilities")
+    edges = np.linspace(0.0, 1.0, bins + 1)
+    index = np.clip(np.searchsorted(edges, exact, side="left") - 1, 0, bins - 1)
+    right = np.asarray(labels) == np.asarray(predictions)
+    found = []
+    for each in range(bins):
+        inside = index == each
+        count = int(inside.sum())
+        found.append(
+            ReliabilityBin(
+                low=float(edges[each]),
+                high=float(edges[each + 1]),
+                count=count,
+                confidence=float(exact[inside].mean()) if count else None,
+                accuracy=float(right[inside].mean()) if count else None,
+            )
+        )
+    return tuple(found)
+
+
+def calibration_error(
+    labels: NDArray[np.int64],
+    predictions: NDArray[np.int64],
+    confidences: NDArray[np.floating],
+    bins: int = CALIBRATION_BINS,
+) -> float:
+    """Expected calibration error of the predicted class (top label), a fraction of 1.
+
+    Mean over the samples of |accuracy - mean confidence| of the sample's bin, in ``bins`` bins of
+    equal width (Guo et al. 2017). Every sample counts alike, so frequent classes dominate it. It is
+    biased upwards where bins hold few samples: compare it on equal test sets only.
+
+    Args:
+        labels: true classes, shape (samples,), at least one.
+        predictions: predicted classes, same shape.
+        confidences: probability given to the predicted class, same shape, from 0 to 1.
+        bins: number of bins.
+
+    Raises:
+        ValueError: a confidence is not a number from 0 to 1, or there are no samples.
+    """
+    if not len(labels):
+        raise ValueError("the calibration error of no samples is undefined")
+    gaps = (
+        each.count * abs(each.accuracy - each.confidence)
+        for each in reliability(labels, predictions, confidences, bins)
+        if each.accuracy is not None and each.confidence is not None
+    )
+    return sum(gaps) / len(labels)

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from rsbench.groups import ClassGroups
-from rsbench.metrics import compute_metrics
+from rsbench.metrics import calibration_error, compute_metrics, reliability
 
 GROUPS = ClassGroups((0, 1), (2, 3), (4,))
 RNG = np.random.default_rng(0)
@@ -72,3 +72,57 @@ def test_an_empty_group_and_a_class_without_test_samples_are_none() -> None:
     assert metrics.tail is None
     assert metrics.per_class == (1.0, 1.0, None)
     assert metrics.mean_class == 1.0
+
+
+def test_calibration_error_of_one_bin_is_the_gap_between_confidence_and_accuracy() -> None:
+    labels = np.zeros(10, dtype=np.int64)
+    predictions = np.array([0] * 6 + [1] * 4)
+    confidences = np.full(10, 0.81)
+    assert calibration_error(labels, predictions, confidences) == pytest.approx(0.81 - 0.6)
+    assert calibration_error(labels, labels, np.ones(10)) == 0.0
+    assert calibration_error(labels, 1 - labels, np.ones(10)) == 1.0
+
+
+def test_calibration_error_weighs_bins_by_their_samples() -> None:
+    # bin (0.2, 0.4]: 1 of 4 right at 0.3; bin (0.8, 1]: all 12 right at 0.9
+    labels = np.zeros(16, dtype=np.int64)
+    predictions = np.array([0, 1, 1, 1] + [0] * 12)
+    confidences = np.array([0.3] * 4 + [0.9] * 12)
+    error = calibration_error(labels, predictions, confidences, bins=5)
+    assert error == pytest.approx((4 * 0.05 + 12 * 0.1) / 16)
+
+
+def test_calibration_error_against_a_plain_loop() -> None:
+    confidences = np.concatenate([RNG.random(390), np.linspace(0, 1, 10)]).astype(np.float32)
+    expected = 0.0
+    for b in range(15):
+        inside = [
+            i
+            for i, c in enumerate(confidences.tolist())
+            if b / 15 < c <= (b + 1) / 15 or (b == 0 and c == 0.0)
+        ]
+        if inside:
+            right = sum(LABELS[i] == PREDICTIONS[i] for i in inside)
+            expected += abs(right - sum(float(confidences[i]) for i in inside)) / 400
+    assert calibration_error(LABELS, PREDICTIONS, confidences) == pytest.approx(expected)
+
+
+def test_every_prediction_is_in_one_bin_of_the_reliability_table() -> None:
+    confidences = np.array([0.0, 0.2, 0.2001, 1.0])
+    table = reliability(np.zeros(4, dtype=np.int64), np.array([0, 0, 1, 0]), confidences, bins=5)
+    assert [each.count for each in table] == [2, 1, 0, 0, 1]
+    assert table[0].confidence == pytest.approx(0.1)
+    assert (table[1].accuracy, table[2].accuracy, table[4].accuracy) == (0.0, None, 1.0)
+
+
+@pytest.mark.parametrize("wrong", [1.5, -0.1, float("nan")])
+def test_a_confidence_that_is_no_probability_is_refused(wrong: float) -> None:
+    one = np.zeros(1, dtype=np.int64)
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        calibration_error(one, one, np.array([wrong]))
+
+
+def test_the_calibration_error_of_no_samples_is_refused() -> None:
+    none = np.zeros(0, dtype=np.int64)
+    with pytest.raises(ValueError, match="no samples"):
+        calibration_error(none, none, np.zeros(0))
