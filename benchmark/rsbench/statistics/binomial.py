@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from rsbench.errors import NotComparableError
-from rsbench.statistics.intervals import Interval
+from rsbench.statistics.intervals import Interval, source_of
 from rsbench.statistics.outcomes import ClassSet
 from rsbench.statistics.verdicts import MINIMUM_SEEDS, Verdict, too_few_seeds
 
@@ -134,13 +134,13 @@ def compare_unpaired(
     over_seeds = _arm_of_seeds(by_seed, confidence)
     low = difference - math.hypot(theirs_arms[0], ours_arms[1], over_seeds)
     high = difference + math.hypot(theirs_arms[1], ours_arms[0], over_seeds)
-    source = "images" if len(seeds) == 1 else "seeds and images"
+    note = "from records alone: images not paired"
     return UnpairedDifference(
         difference=100 * difference,
         by_seed=tuple((100 * by_seed).tolist()),
         seeds=seeds,
         seeds_left_out=tuple(sorted(set(first) ^ set(second))),
-        interval=Interval(100 * low, 100 * high, source, "from records alone: images not paired"),
+        interval=Interval(100 * low, 100 * high, source_of(len(seeds)), note),
         verdict=_verdict(low, high, len(seeds)),
     )
 

@@ -137,9 +137,10 @@ def resampled_seeds(
     seeds = len(by_seed)
     if seeds < 2:
         return None
-    if seeds <= ENUMERATED_SEEDS:
-        return by_seed[_all_resamples(seeds)].mean(axis=1)
-    return by_seed[generator.integers(seeds, size=(draws, seeds))].mean(axis=1)
+    few = seeds <= ENUMERATED_SEEDS
+    rows = _all_resamples(seeds) if few else generator.integers(seeds, size=(draws, seeds))
+    means: NDArray[np.float64] = by_seed[rows].mean(axis=1)
+    return means
 
 
 @functools.cache

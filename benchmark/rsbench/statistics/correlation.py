@@ -78,9 +78,14 @@ def rank_correlation(
 
 def _correlations(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
     """Spearman's rho of each row, shape (rows, points) -> (rows,); not a number if constant."""
-    first, second = (stats.rankdata(each, axis=1) for each in (x, y))
-    first -= first.mean(axis=1, keepdims=True)
-    second -= second.mean(axis=1, keepdims=True)
+    first, second = _centred_ranks(x), _centred_ranks(y)
     scale = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
     product = (first * second).sum(axis=1)
-    return np.divide(product, scale, out=np.full(len(x), np.nan), where=scale > 0)
+    constant = scale == 0
+    return np.where(constant, np.nan, product / np.where(constant, 1.0, scale))
+
+
+def _centred_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    ranks: NDArray[np.float64] = stats.rankdata(values, axis=1)
+    ranks -= ranks.mean(axis=1, keepdims=True)
+    return ranks

@@ -28,6 +28,11 @@ class Interval:
     note: str = ""
 
 
+def source_of(seeds: int) -> Source:
+    """What an interval from this number of seeds, on one test set, accounts for."""
+    return "images" if seeds == 1 else "seeds and images"
+
+
 def note_of_seeds(seeds: int) -> str:
     """What a small number of seeds does to an interval over them."""
     return {1: ONE_SEED, 2: TWO_SEEDS}.get(seeds, "")

@@ -57,8 +57,10 @@ def class_moments(labels: NDArray[np.int64], values: NDArray[np.integer]) -> Cla
     whole = values.astype(np.int64)
     seeds = len(whole)
 
-    def by_class(each: NDArray[np.int64]) -> NDArray[np.float64]:
-        return np.bincount(index, weights=each, minlength=len(classes))
+    def by_class(each: NDArray[np.int64]) -> NDArray[np.int64]:
+        sums = np.zeros(len(classes), dtype=np.int64)
+        np.add.at(sums, index, each)
+        return sums
 
     totals = whole.sum(axis=0)
     sums = np.stack([by_class(row) for row in whole])

@@ -12,7 +12,7 @@ from scipy import stats
 from rsbench.errors import NotComparableError
 from rsbench.statistics.bootstrap import Resamples, percentiles, two_sided_p
 from rsbench.statistics.crossed import Crossed, crossed
-from rsbench.statistics.intervals import Interval, note_of_seeds
+from rsbench.statistics.intervals import Interval, note_of_seeds, source_of
 from rsbench.statistics.moments import ClassMoments, class_moments
 from rsbench.statistics.outcomes import ClassSet, Outcomes
 from rsbench.statistics.power import detectable_difference
@@ -176,6 +176,6 @@ def _both(estimate: Crossed) -> Interval | None:
     return Interval(
         100 * (estimate.estimate - half),
         100 * (estimate.estimate + half),
-        "images" if seeds == 1 else "seeds and images",
+        source_of(seeds),
         note_of_seeds(seeds),
     )

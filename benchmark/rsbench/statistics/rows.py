@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rsbench.statistics.binomial import bounds_of_mean
 from rsbench.statistics.bootstrap import Resamples, percentiles, resampled_seeds
 from rsbench.statistics.crossed import Crossed, crossed
-from rsbench.statistics.intervals import Interval, note_of_seeds
+from rsbench.statistics.intervals import Interval, note_of_seeds, source_of
 from rsbench.statistics.moments import ClassMoments, class_moments
 from rsbench.statistics.outcomes import ClassSet, Outcomes
 
@@ -111,7 +111,7 @@ def _both(estimate: Crossed, over_images: Interval, agree: bool) -> Interval:
         # no spread between images: the wider of what seeds and the binomial say
         mean, reach = 100 * estimate.estimate, 100 * (half or 0.0)
         low, high = min(over_images.low, mean - reach), max(over_images.high, mean + reach)
-        return Interval(max(low, 0.0), min(high, 100.0), "seeds and images", NO_SPREAD)
+        note = "; ".join(filter(None, (NO_SPREAD, note_of_seeds(seeds))))
+        return Interval(max(low, 0.0), min(high, 100.0), source_of(seeds), note)
     low, high = 100 * (estimate.estimate - half), 100 * (estimate.estimate + half)
-    source = "images" if seeds == 1 else "seeds and images"
-    return Interval(max(low, 0.0), min(high, 100.0), source, note_of_seeds(seeds))
+    return Interval(max(low, 0.0), min(high, 100.0), source_of(seeds), note_of_seeds(seeds))
