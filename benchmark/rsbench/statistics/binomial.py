@@ -36,7 +36,7 @@ class UnpairedDifference:
         seeds: those that both rows have.
         seeds_left_out: those that only one has.
         interval: of the difference, in points; images not paired.
-        verdict: from the interval; it errs on the side of "within noise".
+        verdict: from the interval; it errs on the side of "within the noise".
     """
 
     difference: float

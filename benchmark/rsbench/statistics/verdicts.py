@@ -15,9 +15,9 @@ class Verdict(StrEnum):
 
     HIGHER = "higher"
     LOWER = "lower"
-    WITHIN_NOISE = "within noise"
-    ONE_SEED = "one seed: no verdict over seeds"
-    TWO_SEEDS = "two seeds: no verdict over seeds"
+    WITHIN_NOISE = "within the noise"
+    ONE_SEED = "one seed: no verdict"
+    TWO_SEEDS = "two seeds: no verdict"
     FEW_IMAGES = "one test image per class: no verdict"
 
 
