@@ -76,6 +76,8 @@ class Table:
         notes: sentences that a reader of the numbers must know, the most important first;
             ``**...**`` marks what must not be overlooked.
         cells: ids of the cells behind each row, for links; empty, or one entry for each row.
+        files_only: whether it is too long to read: Markdown and page only say where the CSV and
+            the parquet file are (``writers.pointer``), and no LaTeX is written.
     """
 
     name: str
@@ -84,6 +86,7 @@ class Table:
     rows: tuple[tuple[Value, ...], ...]
     notes: tuple[str, ...] = ()
     cells: tuple[tuple[str, ...], ...] = ()
+    files_only: bool = False
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ def _write_page(report: Report, rendered: dict[str, Rendered], file: Path) -> No
 
 
 def write_tables(tables: Sequence[Table], folder: Path) -> None:
-    """Write each table as CSV, Markdown, LaTeX and parquet.
+    """Write each table as CSV, Markdown, LaTeX and parquet; one in files alone not as LaTeX.
 
     Raises:
         ResultsFolderError: the folder cannot be written.
@@ -152,7 +152,8 @@ def write_tables(tables: Sequence[Table], folder: Path) -> None:
         for table in tables:
             write_file(folder / f"{table.name}.csv", to_csv(table).encode())
             write_file(folder / f"{table.name}.md", to_markdown(table).encode())
-            write_file(folder / f"{table.name}.tex", to_latex(table).encode())
+            if not table.files_only:
+                write_file(folder / f"{table.name}.tex", to_latex(table).encode())
             write_file(folder / f"{table.name}.parquet", to_parquet(table))
 
 

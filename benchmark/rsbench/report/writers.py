@@ -1,9 +1,14 @@
-"""Tables as CSV, Markdown, LaTeX and parquet; the same table gives the same bytes."""
+"""Tables as CSV, Markdown, LaTeX and parquet; the same table gives the same bytes.
+
+Texts may hold anything (names of classes come from data sets): each writer makes them harmless.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 from rsbench.report.artefacts import EMPTY, Column, Measure, Table, Value
@@ -33,7 +38,19 @@ _LATEX = {
     "≥": r"$\geq$",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "→": r"$\rightarrow$",
+    "−": r"$-$",  # noqa: RUF001 - a minus sign is meant
+    "…": r"\ldots{}",
+    # at the start of a line, these two would be read as its arguments
+    "[": "{[}",
+    "*": "{*}",
 }
+#: What Markdown would take for HTML, an entity, emphasis, code or a link.
+_MARKDOWN = re.compile(
+    r"[\\`*|]|<(?=[A-Za-z/!?])|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])|\[(?=[^\]]*\]\()"
+)
+_MARKDOWN_ENTITIES = {"<": "&lt;", "&": "&amp;"}
 
 
 def to_csv(table: Table) -> str:
@@ -48,40 +65,73 @@ def to_csv(table: Table) -> str:
 
 
 def to_parquet(table: Table) -> bytes:
-    """The same columns as in the CSV file, with types and full precision."""
+    """The same columns as in the CSV file, with types and full precision.
+
+    A column without any value is one of numbers: a text that is not there is "", never None.
+    """
     import pyarrow
     import pyarrow.parquet
 
-    columns = {name: _typed(values) for name, values in _file_columns(table)}
+    columns = {
+        name: pyarrow.array(_typed(values), None if _known(values) else pyarrow.float64())
+        for name, values in _file_columns(table)
+    }
     sink = pyarrow.BufferOutputStream()
     pyarrow.parquet.write_table(pyarrow.table(columns), sink)
     return bytes(sink.getvalue().to_pybytes())
 
 
 def to_markdown(table: Table, heading: str = "#") -> str:
-    """A heading, the table, and its notes."""
+    """A heading, the table (of one in files alone: where they are), and its notes."""
     titles = [f"{each.group} {each.title}".strip() for each in table.columns]
-    lines = [f"{heading} {table.title}", ""]
-    if table.rows:
+    lines = [f"{heading} {escape_markdown(table.title)}", ""]
+    if not table.rows:
+        lines.append("No rows.")
+    elif table.files_only:
+        lines.append(pointer(table))
+    else:
         lines.append(markdown_row(titles))
         lines.append("| " + " | ".join("---" for _ in titles) + " |")
         lines += [markdown_row(texts(table, row)) for row in table.rows]
-    else:
-        lines.append("No rows.")
     for note in table.notes:
-        lines += ["", note]
+        lines += ["", _harmless(_one_line(note))]
     return "\n".join(lines) + "\n"
+
+
+def pointer(table: Table) -> str:
+    """Where to find a table that is too long to read."""
+    files = f"{table.name}.csv and {table.name}.parquet"
+    return f"{len(table.rows):,} rows: {files} in the folder tables."
 
 
 def markdown_row(fields: Sequence[str]) -> str:
     """One line of a Markdown table."""
-    return "| " + " | ".join(field.replace("|", "\\|") for field in fields) + " |"
+    return "| " + " | ".join(escape_markdown(field) for field in fields) + " |"
+
+
+def escape_markdown(text: str) -> str:
+    """``text`` on one line, with what Markdown would take for markup or HTML made harmless."""
+    return _MARKDOWN.sub(
+        lambda found: _MARKDOWN_ENTITIES.get(found[0], f"\\{found[0]}"), _one_line(text)
+    )
+
+
+def _harmless(note: str) -> str:
+    """A note keeps its own markup, but no HTML: names from data occur in notes, too."""
+    note = re.sub(r"&(?=#?\w+;)", "&amp;", note)
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", note)
+
+
+def _one_line(text: str) -> str:
+    """Line breaks and other control characters as spaces."""
+    breaks = ("Cc", "Zl", "Zp")
+    return "".join(" " if unicodedata.category(each) in breaks else each for each in text)
 
 
 def to_latex(table: Table) -> str:
     """A ``tabular`` in booktabs style with the notes as comments above it."""
-    lines = [f"% {table.title}", r"% needs \usepackage{booktabs}"]
-    lines += [f"% {line}" for note in table.notes for line in note.splitlines()]
+    lines = [f"% {_one_line(table.title)}", r"% needs \usepackage{booktabs}"]
+    lines += [f"% {_one_line(note)}" for note in table.notes]
     lines += [r"\begin{tabular}{" + "".join(_alignments(table)) + "}", r"\toprule"]
     lines += _latex_groups(table.columns)
     lines.append(" & ".join(escape_latex(each.title) for each in table.columns) + r" \\")
@@ -92,8 +142,11 @@ def to_latex(table: Table) -> str:
 
 
 def escape_latex(text: str) -> str:
-    """``text`` with LaTeX's special characters made harmless; bold marks are dropped."""
-    return "".join(_LATEX.get(character, character) for character in text.replace("**", ""))
+    """``text`` on one line, with LaTeX's special characters made harmless.
+
+    Letters that are in no Latin alphabet stay as they are: they need XeLaTeX or LuaLaTeX.
+    """
+    return "".join(_LATEX.get(character, character) for character in _one_line(text))
 
 
 def texts(table: Table, row: Sequence[Value]) -> list[str]:
@@ -156,6 +209,10 @@ def _typed(values: Sequence[Value]) -> list[Value]:
     """Values of one type: whole numbers beside fractions become fractions."""
     mixed = any(isinstance(each, float) for each in values)
     return [float(v) if mixed and isinstance(v, int) else v for v in values]
+
+
+def _known(values: Sequence[Value]) -> bool:
+    return any(each is not None for each in values)
 
 
 def _alignments(table: Table) -> list[str]:
