@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,19 @@ class Predictions:
     def correct(self) -> NDArray[np.bool_]:
         """Which images were classified right, shape (images,)."""
         return np.asarray(self.labels == self.predictions)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Whether a cell's confidences tell how often it is right, as fractions of 1.
+
+    Attributes:
+        error: expected calibration error (``metrics.calibration_error``).
+        excess: mean confidence minus accuracy: above 0 the model is too sure of itself.
+    """
+
+    error: float
+    excess: float
 
 
 @dataclass(frozen=True)
@@ -76,6 +90,8 @@ class ArtefactFiles:
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
         self._correct: dict[str, tuple[NDArray[np.int32], NDArray[np.bool_]]] = {}
+        self._calibrations: dict[str, Calibration] = {}
+        self._labels: dict[int, NDArray[np.int32]] = {}
 
     def predictions(self, identifier: str) -> Predictions | None:
         """``predictions.parquet`` of a cell.
@@ -90,9 +106,9 @@ class ArtefactFiles:
         import pyarrow.parquet
 
         try:
-            table = pyarrow.parquet.read_table(
-                path, columns=["label", "prediction", "confidence"], use_threads=False
-            )
+            # three times as fast as read_table, which looks for partitions
+            with pyarrow.parquet.ParquetFile(path) as file:
+                table = file.read(columns=["label", "prediction", "confidence"], use_threads=False)
             columns = [table.column(number).to_numpy() for number in range(3)]
         except (OSError, pyarrow.ArrowException) as error:
             raise _damaged(path, error) from error
@@ -101,11 +117,32 @@ class ArtefactFiles:
     def correct(self, identifier: str) -> tuple[NDArray[np.int32], NDArray[np.bool_]] | None:
         """True classes of a cell's test images, and which were classified right; kept."""
         if identifier not in self._correct:
-            read = self.predictions(identifier)
-            if read is None:
-                return None
-            self._correct[identifier] = (read.labels, read.correct)
-        return self._correct[identifier]
+            self._keep(identifier)
+        return self._correct.get(identifier)
+
+    def calibration(self, identifier: str) -> Calibration | None:
+        """Whether a cell's confidences are right; kept.
+
+        Raises:
+            RecordError: the file is damaged.
+        """
+        if identifier not in self._calibrations:
+            self._keep(identifier)
+        return self._calibrations.get(identifier)
+
+    def _keep(self, identifier: str) -> None:
+        """Read a cell's predictions once for everything that is asked of them for each cell."""
+        read = self.predictions(identifier)
+        if read is None:
+            return
+        # cells of a target share one array of labels: thousands of cells fit into memory
+        labels = self._labels.setdefault(hash(read.labels.tobytes()), read.labels)
+        same = np.array_equal(labels, read.labels)
+        self._correct[identifier] = (labels if same else read.labels, read.correct)
+        try:
+            self._calibrations[identifier] = _calibration(read)
+        except ValueError as error:
+            raise _damaged(self._folder.cell(identifier) / "predictions.parquet", error) from error
 
     def outcomes(self, row: Row) -> tuple[NDArray[np.int32], NDArray[np.bool_]] | None:
         """True classes (images,) and right or wrong (seeds, images) of a row.
@@ -141,6 +178,14 @@ class ArtefactFiles:
             return None
         return ImageFeatures(arrays["features_after"].astype(np.float32), arrays["labels"])
 
+    def has_image_features(self, identifier: str) -> bool:
+        """Whether features were kept image by image, without reading them.
+
+        Raises:
+            RecordError: the file is damaged.
+        """
+        return self._features(identifier, ("labels",)) is not None
+
     def _features(self, identifier: str, names: object) -> dict[str, NDArray[np.generic]] | None:
         path = self._folder.cell(identifier) / "features.npz"
         if not path.is_file():
@@ -151,7 +196,7 @@ class ArtefactFiles:
                 if any(name not in arrays for name in wanted):
                     return None
                 return {name: arrays[name] for name in wanted}
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise _damaged(path, error) from error
 
     def gammas(self, identifier: str) -> pd.DataFrame | None:
@@ -180,6 +225,15 @@ class ArtefactFiles:
             return pd.read_csv(path)
         except (OSError, ValueError) as error:
             raise _damaged(path, error) from error
+
+
+def _calibration(read: Predictions) -> Calibration:
+    from rsbench.metrics import calibration_error
+
+    labels, predictions = (each.astype(np.int64) for each in (read.labels, read.predictions))
+    error = calibration_error(labels, predictions, read.confidences)
+    excess = read.confidences.astype(np.float64).mean() - read.correct.mean()
+    return Calibration(error, float(excess))
 
 
 def _damaged(path: object, error: Exception) -> RecordError:
