@@ -16,6 +16,7 @@ import typer
 
 from rsbench import __version__
 from rsbench.cli import (
+    compare,
     cost,
     data,
     data_checks,
@@ -25,6 +26,7 @@ from rsbench.cli import (
     listing,
     plugin,
     predict,
+    publish,
     report,
     run,
     weights,
@@ -68,6 +70,8 @@ def _options(
 run.register(app)
 cost.register(app)
 report.register(app)
+compare.register(app)
+publish.register(app)
 predict.register(app)
 export.register(app)
 gammas.register(app)

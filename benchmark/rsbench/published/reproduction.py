@@ -49,11 +49,9 @@ class PublishedBackbone(Part):
 class Order(Settings):
     """An order of methods that the paper found."""
 
-    target: str
-    metric: str
-    methods: tuple[str, ...]
-    """The best one first."""
-    tolerance: float
+    numbers: Annotated[tuple[str, ...], Field(min_length=2)]
+    """Ids of published numbers, the best method first."""
+    tolerance: Annotated[float, Field(ge=0.0)]
     """How far a method may lie above the one before it, in points."""
 
 
@@ -73,11 +71,9 @@ class Reproduction(Settings):
 
     @model_validator(mode="after")
     def _known_names(self) -> Reproduction:
-        """Transfers and the order name what is there."""
-        names = [*self.transfers, self.order.target]
-        unknown = [name for name in names if name not in self.targets]
+        """Transfers name what is there."""
+        unknown = [name for name in self.transfers if name not in self.targets]
         unknown += [name for name in self.transfers.values() if name not in self.backbones]
-        unknown += [name for name in self.order.methods if name not in self.methods]
         if unknown:
             raise ValueError(f"unknown names: {', '.join(unknown)}")
         return self

@@ -1,0 +1,1 @@
+"""``rsbench compare``: a run beside the published numbers, or beside another run."""
