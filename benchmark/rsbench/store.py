@@ -85,6 +85,8 @@ class RunIndex(Settings):
     """Further axes of the matrix: name and values, in the order of its tables."""
     axis_numbers: dict[str, tuple[float, ...]] = Field(default_factory=dict)
     """The values of the axes whose values all are numbers, as such."""
+    command: str = ""
+    """What trains these cells; "" in runs of rsbench before 0.3."""
     cells: tuple[ListedCell, ...]
     """Every cell of the matrix, in the order of its tables."""
 

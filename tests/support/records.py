@@ -98,7 +98,7 @@ def failed(run: CellRun) -> Record:
     return Record(id=run.id, status="failed", cell=run.cell, identity=run.identity, failure=failure)
 
 
-def tested_record(
+def scored_record(
     run: CellRun,
     labels: NDArray[np.int64],
     predictions: NDArray[np.int64],

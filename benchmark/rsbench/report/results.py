@@ -88,7 +88,7 @@ def load_results(folder: RunFolder) -> RunResults:
         elif record.failure is not None or record.metrics is None:
             failures[record.id] = record
         else:
-            finished.append((listed.row, getattr(listed, "axes", {}), record))
+            finished.append((listed.row, listed.axes, record))
     # By rows: where the first seed of a method is missing, the method keeps its place.
     finished.sort(key=lambda each: each[0])
     records = list({record.id: record for _, _, record in finished}.values())

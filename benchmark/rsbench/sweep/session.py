@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -53,6 +54,7 @@ class Session:
         gamma_from: the cell whose gammas every MetaPEFT cell has, frozen, or "".
         available: whether cells whose data or weights are not here are left out.
         figures: whether the report at the end has figures and a page, or tables alone.
+        command: the command line that trains the cells, without folders and machine options.
     """
 
     matrix: Matrix
@@ -65,6 +67,7 @@ class Session:
     gamma_from: str = ""
     available: bool = False
     figures: bool = True
+    command: str = ""
 
     def show(self) -> int:
         """``--dry-run``: print the cells and what is known of them; train nothing.
@@ -223,6 +226,7 @@ class Session:
             disclaimer=" ".join(text for text in (self.matrix.disclaimer, self._source()) if text),
             gamma_from=self.gamma_from,
             base=os.path.relpath(self.matrix.base, self.folder.path),
+            command=self.command,
             rsbench=rsbench.__version__,
             created=before.created if before else now,
             updated=now,
@@ -332,4 +336,15 @@ def open_session(
         gamma_from=given.source if given else "",
         available=available,
         figures=figures,
+        command=_command(matrix, on, seeds, gamma_from),
     )
+
+
+def _command(
+    matrix: str, on: str | None, seeds: Sequence[int] | None, gamma_from: str | None
+) -> str:
+    parts = ["rsbench", "run", "--matrix", matrix]
+    parts += ["--on", on] if on else []
+    parts += ["--seeds", ",".join(map(str, seeds))] if seeds else []
+    parts += ["--gamma-from", gamma_from] if gamma_from else []
+    return shlex.join(parts)

@@ -1,0 +1,60 @@
+"""``rsbench publish``: a small copy of a run for a repository, with its report."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Features(StrEnum):
+    """Which test features a published run keeps."""
+
+    drawn = "drawn"
+    classes = "classes"
+    none = "none"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command ``publish`` to ``app``."""
+    app.command("publish")(publish)
+
+
+def publish(
+    run: Annotated[str, typer.Argument(help="Run folder, or its name below results/.")],
+    name: Annotated[
+        str | None, typer.Option("--as", metavar="NAME", help="Default: the run's own name.")
+    ] = None,
+    features: Annotated[
+        Features,
+        typer.Option(
+            help="Test features to keep: class means and the images that the report draws, "
+            "class means alone, or none."
+        ),
+    ] = Features.drawn,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of published runs.")] = Path(
+        "results/published"
+    ),
+) -> None:
+    """Copy what the report of a run is made from, without weights, and write its report there.
+
+    'rsbench report' on the copy gives the same bytes again.
+    """
+    from rsbench.finished.about import write_about
+    from rsbench.finished.publish import publish as copy
+    from rsbench.report.build import write_report
+    from rsbench.report.drawn import drawn_cells
+    from rsbench.report.results import load_results
+    from rsbench.store import RunFolder, find_run
+
+    folder = RunFolder(find_run(run))
+    drawn = drawn_cells(load_results(folder))
+    done = copy(folder, out / (name or folder.path.name), features.value, drawn)
+    written = write_report(done.folder)
+    write_about(written.report.results, done.folder.path)
+    typer.echo(f"{done.cells} cells, {done.size / 1e6:.1f} MB without the report")
+    if done.hidden:
+        typer.echo(f"{done.hidden} absolute paths are shortened to their last part")
+    typer.echo(written.text)

@@ -1,0 +1,89 @@
+"""The ``README.md`` of a published run: what made it, what it cost, how to rebuild its report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from rsbench.atomic import write_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from rsbench.record import Environment, Record
+    from rsbench.report.results import RunResults
+
+
+def write_about(results: RunResults, folder: Path) -> None:
+    """Write ``README.md`` into the folder of a published run; the same run gives the same text."""
+    write_file(folder / "README.md", about(results, folder.name).encode())
+
+
+def about(results: RunResults, name: str) -> str:
+    """What a reader of the folder must know, from the records alone."""
+    records = [record for row in results.rows for record in row.records]
+    records = list({record.id: record for record in records}.values())
+    places = [record.environment for record in records if record.environment]
+    lines = [f"# {results.index.matrix}", ""]
+    lines += [f"**{text}**\n" for text in results.disclaimers]
+    lines += [
+        f"- Made by `{results.index.command}`." if results.index.command else "",
+        f"- Cells: {len(records)} finished, {len(results.failures)} failed, "
+        f"{len(results.missing)} missing.",
+        f"- Code: {_counted(_commit(place) for place in places)}; {_versions(places)}.",
+        f"- Machine: {_counted(_machine(place) for place in places)}.",
+        f"- Cost: {_cost(records)}.",
+        f"- Rebuild tables, figures and page: `rsbench report results/published/{name}`. The same "
+        "package versions give the same bytes.",
+        "- Left out: weights. Image ids are in `test_images/`, once for each target, in the order "
+        "of the predictions.",
+    ]
+    return "\n".join(line for line in lines if line) + "\n"
+
+
+def _commit(place: Environment) -> str:
+    if place.git_commit is None:
+        return f"rsbench {place.rsbench}"
+    return f"commit {place.git_commit[:12]}{' with changes' if place.git_dirty else ''}"
+
+
+def _machine(place: Environment) -> str:
+    return f"{place.device}, {place.threads} threads a cell, precision {place.precision}"
+
+
+def _versions(places: Iterable[Environment]) -> str:
+    texts = (
+        "Python "
+        + place.python
+        + "".join(
+            f", {name} {place.packages[name]}"
+            for name in ("torch", "timm")
+            if name in place.packages
+        )
+        for place in places
+    )
+    return _counted(texts)
+
+
+def _cost(records: Iterable[Record]) -> str:
+    """Sum of the cells' wall times; threads make core time of it."""
+    wall = core = 0.0
+    for record in records:
+        if record.timing is not None:
+            wall += record.timing.total_seconds
+            core += record.timing.total_seconds * (
+                record.environment.threads if record.environment else 1
+            )
+    return f"{wall / 3600:.2f} hours of cells one after the other, {core / 3600:.2f} thread hours"
+
+
+def _counted(texts: Iterable[str]) -> str:
+    """Each text once, the commonest first, with its number of cells where there are several."""
+    counts = Counter(texts)
+    if not counts:
+        return "unknown"
+    if len(counts) == 1:
+        return next(iter(counts))
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return "; ".join(f"{text} ({count} cells)" for text, count in ordered)

@@ -1,0 +1,206 @@
+"""A copy of a run that is small enough for a repository, and its report."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from rsbench.atomic import new_folder, write_file
+from rsbench.errors import ResultsFolderError
+from rsbench.record import Record
+from rsbench.store import RunFolder, RunIndex, explained
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+FeatureChoice = Literal["drawn", "classes", "none"]
+
+#: Kept as they are, where a cell has them.
+_COPIED = ("gamma.csv", "gamma_final.csv")
+#: Fields of a record that must stay as they are: the id is a hash of the identity.
+_EXACT = ("identity", "class_names")
+#: Columns of predictions that a report needs; image ids are kept once for each target.
+_COLUMNS = ("label", "prediction", "confidence")
+#: An absolute path of two parts or more, on Unix or Windows, that no word or URL ends in front of.
+_PATH = re.compile(
+    r"(?<![\w/.:~-])(?:~|[A-Za-z]:)?[/\\](?:[^\s/\\\"':,;()]+[/\\])+([^\s/\\\"':,;()]+)"
+)
+
+
+@dataclass(frozen=True)
+class Published:
+    """What became of a run.
+
+    Attributes:
+        folder: where the copy lies.
+        cells: number of cells in it, failed ones included.
+        size: bytes of the copy, report excluded.
+        hidden: how many absolute paths were shortened to their last part.
+    """
+
+    folder: RunFolder
+    cells: int
+    size: int
+    hidden: int
+
+
+def publish(
+    run: RunFolder, place: Path, features: FeatureChoice = "drawn", drawn: Collection[str] = ()
+) -> Published:
+    """Copy what a report is made from: the list of cells, records, predictions, gammas, features.
+
+    Weights stay behind. Predictions are packed and the ids of the test images kept once for each
+    target (``test_images/``). Absolute paths in records, which name the folders of this machine,
+    are shortened to their last part; no result depends on them. Cells that the matrix does not
+    name are left out.
+
+    Args:
+        run: a run folder.
+        place: the new folder; it must not exist.
+        features: "classes": centroids and spreads by class; "drawn": the same, and the features
+            image by image of the cells in ``drawn``; "none".
+        drawn: ids of the cells whose images the report draws one by one.
+
+    Raises:
+        ResultsFolderError: ``run`` is no run, or ``place`` exists or cannot be written.
+        RecordError: a record is damaged.
+    """
+    index = run.read_index()
+    if place.exists():
+        raise ResultsFolderError(
+            "this folder exists already",
+            where=place,
+            remedy="delete it, or publish under another name with --as",
+        )
+    hidden = 0
+    with explained(place), new_folder(place) as scratch:
+        copy = RunFolder(scratch)
+        copy.cells.mkdir()
+        records = list(_records(run, index))
+        for record in records:
+            keep = "classes" if features == "drawn" and record.id not in drawn else features
+            hidden += _copy_cell(run, copy, record, keep)
+        _copy_test_images(run, copy, records)
+        hidden += _copy_index(run, copy, index, place)
+    size = sum(each.stat().st_size for each in place.rglob("*") if each.is_file())
+    return Published(RunFolder(place), len(records), size, hidden)
+
+
+def _records(run: RunFolder, index: RunIndex) -> Iterable[Record]:
+    for identifier in dict.fromkeys(each.id for each in index.cells if each.id):
+        record = run.record(identifier)
+        if record is not None:
+            yield record
+
+
+def _copy_cell(run: RunFolder, copy: RunFolder, record: Record, features: FeatureChoice) -> int:
+    source, target = run.cell(record.id), copy.cell(record.id)
+    target.mkdir()
+    fields = record.model_dump(mode="json")
+    value, hidden = without_paths({k: v for k, v in fields.items() if k not in _EXACT})
+    value |= {key: fields[key] for key in _EXACT}
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    (target / "record.json").write_text(text + "\n", encoding="utf-8")
+    for name in _COPIED:
+        if (source / name).is_file():
+            shutil.copyfile(source / name, target / name)
+    if (source / "predictions.parquet").is_file():
+        _pack_predictions(source / "predictions.parquet", target / "predictions.parquet")
+    if features != "none" and (source / "features.npz").is_file():
+        _copy_features(source / "features.npz", target / "features.npz", features == "drawn")
+    return hidden
+
+
+def _pack_predictions(source: Path, target: Path) -> None:
+    import pyarrow.parquet
+
+    table = pyarrow.parquet.read_table(source, columns=list(_COLUMNS))
+    _write_packed(table, target, {"confidence": "BYTE_STREAM_SPLIT"}, ["label", "prediction"])
+
+
+def _write_packed(table: Any, target: Path, encoding: dict[str, str], repeated: list[str]) -> None:
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(
+        table.replace_schema_metadata(None),
+        target,
+        compression="zstd",
+        compression_level=19,
+        use_dictionary=repeated,
+        column_encoding=encoding,
+    )
+
+
+def _copy_features(source: Path, target: Path, images: bool) -> None:
+    import numpy as np
+
+    with np.load(source) as arrays:
+        by_image = ("features_after", "labels")
+        kept = {name: arrays[name] for name in arrays if images or name not in by_image}
+    np.savez_compressed(target, allow_pickle=False, **kept)
+
+
+def _copy_test_images(run: RunFolder, copy: RunFolder, records: Iterable[Record]) -> None:
+    """The ids of the test images of each target, in the order of the predictions."""
+    import pyarrow.parquet
+
+    done: set[str] = set()
+    for record in records:
+        source = run.cell(record.id) / "predictions.parquet"
+        name = f"{record.cell.target.name}-{record.cell.recipe.evaluate_on}"
+        if name in done or not source.is_file():
+            continue
+        done.add(name)
+        table = pyarrow.parquet.read_table(source)
+        if "id" in table.column_names:
+            ids = table.select(["id", "label"])
+            folder = copy.path / "test_images"
+            folder.mkdir(exist_ok=True)
+            encoding = {"id": "DELTA_BYTE_ARRAY"}
+            _write_packed(ids, folder / f"{name}.parquet", encoding, ["label"])
+
+
+def _copy_index(run: RunFolder, copy: RunFolder, index: RunIndex, place: Path) -> int:
+    value, hidden = without_paths(index.model_dump(mode="json"))
+    value["base"] = _base(run, index, place)
+    write_file(copy.index_file, (json.dumps(value, indent=1) + "\n").encode())
+    matrix = run.path / "matrix.yaml"
+    if matrix.is_file():
+        text, more = without_paths(matrix.read_text(encoding="utf-8"))
+        (copy.path / "matrix.yaml").write_text(text, encoding="utf-8")
+        hidden += more
+    return hidden
+
+
+def _base(run: RunFolder, index: RunIndex, place: Path) -> str | None:
+    """Where relative paths of the matrix start, seen from the copy; None outside its project."""
+    if index.base is None:
+        return None
+    base = (run.path / index.base).resolve()
+    project = place.resolve().parents[min(2, len(place.resolve().parents) - 1)]
+    return os.path.relpath(base, place.resolve()) if base.is_relative_to(project) else None
+
+
+def without_paths(value: Any) -> tuple[Any, int]:
+    """A JSON value with every absolute path in its texts shortened to ``.../<last part>``.
+
+    Returns:
+        The new value, and how many paths were shortened.
+    """
+    if isinstance(value, str):
+        return _PATH.subn(lambda match: f".../{match.group(1)}", value)
+    if isinstance(value, list):
+        pairs = [without_paths(each) for each in value]
+        return [each for each, _ in pairs], sum(count for _, count in pairs)
+    if isinstance(value, dict):
+        parts = {key: without_paths(each) for key, each in value.items()}
+        return (
+            {key: each for key, (each, _) in parts.items()},
+            sum(count for _, count in parts.values()),
+        )
+    return value, 0

@@ -1,0 +1,135 @@
+"""``rsbench publish``: a small copy of a run that gives the same report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+from records import (
+    failed,
+    little_folder,
+    make_run,
+    scored_record,
+    write_features,
+    write_predictions,
+    write_run,
+)
+from typer.testing import CliRunner
+
+from rsbench.cli import app
+from rsbench.errors import ResultsFolderError
+from rsbench.finished.publish import publish, without_paths
+from rsbench.report.artefact_files import ArtefactFiles
+from rsbench.store import RunFolder
+
+LABELS = np.repeat(np.arange(3), 4)
+PREDICTIONS = np.array([0, 0, 0, 1, 1, 1, 0, 1, 2, 2, 1, 0])
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    """Two seeds with files, a failed cell, and a cell that the matrix does not name."""
+    folder = little_folder(tmp_path)
+    runs = [make_run(seed=seed) for seed in range(3)]
+    records = [scored_record(r, LABELS, PREDICTIONS, [30, 20, 10]) for r in runs[:2]]
+    foreign = scored_record(make_run("other"), LABELS, PREDICTIONS, [30, 20, 10])
+    write_run(folder, runs, [*records, failed(runs[2]), foreign])
+    features = np.random.default_rng(0).normal(size=(12, 5)).astype(np.float32)
+    for record in records:
+        write_predictions(folder, record, LABELS, PREDICTIONS)
+        write_features(folder, record, features, features + 1, LABELS)
+        (folder.cell(record.id) / "adapter.safetensors").write_bytes(b"weights")
+        (folder.cell(record.id) / "gamma.csv").write_text("inner_step,gamma\n0,1\n")
+    return folder
+
+
+def test_what_a_report_needs_is_kept_and_weights_are_not(run: RunFolder, tmp_path: Path) -> None:
+    done = publish(run, tmp_path / "published" / "little")
+    index = run.read_index()
+    assert done.cells == 3
+    assert done.folder.present() == sorted(str(each.id) for each in index.cells)
+    first = str(index.cells[0].id)
+    assert sorted(each.name for each in done.folder.cell(first).iterdir()) == [
+        "features.npz",
+        "gamma.csv",
+        "predictions.parquet",
+        "record.json",
+    ]
+    before, after = ArtefactFiles(run), ArtefactFiles(done.folder)
+    for identifier in (str(each.id) for each in index.cells[:2]):
+        assert done.folder.record(identifier) == run.record(identifier)
+        old, new = before.predictions(identifier), after.predictions(identifier)
+        assert old is not None
+        assert new is not None
+        np.testing.assert_array_equal(old.predictions, new.predictions)
+        np.testing.assert_array_equal(old.confidences, new.confidences)
+    ids = pyarrow.parquet.read_table(done.folder.path / "test_images" / "things-test.parquet")
+    assert ids.column("id").to_pylist() == [f"image {number}" for number in range(12)]
+
+
+@pytest.mark.parametrize("features", ["drawn", "classes", "none"])
+def test_features(run: RunFolder, tmp_path: Path, features: str) -> None:
+    first, second = (str(each.id) for each in run.read_index().cells[:2])
+    done = publish(run, tmp_path / "little", features, drawn=[first])  # type: ignore[arg-type]
+    files = ArtefactFiles(done.folder)
+    assert (files.class_features(first) is None) == (features == "none")
+    assert (files.image_features(first) is None) == (features != "drawn")
+    assert files.image_features(second) is None
+
+
+def test_an_existing_folder_is_left_alone(run: RunFolder, tmp_path: Path) -> None:
+    (tmp_path / "little").mkdir()
+    with pytest.raises(ResultsFolderError, match="exists already"):
+        publish(run, tmp_path / "little")
+    assert list((tmp_path / "little").iterdir()) == []
+
+
+def test_folders_of_this_machine_do_not_show(tmp_path: Path) -> None:
+    folder = little_folder(tmp_path)
+    cell_run = make_run(kinds={"target": "labelled_list"})
+    cell = cell_run.cell
+    target = cell.target.model_copy(update={"options": {"root": "/home/me/data/aid"}})
+    record = failed(cell_run).model_copy(
+        update={"cell": cell.model_copy(update={"target": target})}
+    )
+    write_run(folder, [cell_run], [record])
+    done = publish(folder, tmp_path / "copy")
+    text = (done.folder.cell(cell_run.id) / "record.json").read_text()
+    assert "/home/me" not in text
+    assert json.loads(text)["cell"]["target"]["options"]["root"] == ".../aid"
+    assert done.hidden == 1
+    assert done.folder.record(cell_run.id) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "shortened"),
+    [
+        ('File "/home/me/x.py", line 3', 'File ".../x.py", line 3'),
+        ("C:\\Users\\me\\x.py", ".../x.py"),
+        ("~/data/aid", ".../aid"),
+        ("../../shared/data", "../../shared/data"),
+        ("https://example.org/a/b", "https://example.org/a/b"),
+        ("8/7 of the input", "8/7 of the input"),
+        ("a / b / lora", "a / b / lora"),
+    ],
+)
+def test_only_absolute_paths_are_shortened(text: str, shortened: str) -> None:
+    assert without_paths({"x": [text]})[0] == {"x": [shortened]}
+
+
+def test_the_report_of_the_copy_is_rebuilt_byte_by_byte(run: RunFolder, tmp_path: Path) -> None:
+    arguments = ["publish", str(run.path), "--out", str(tmp_path / "published"), "--as", "mine"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    copy = tmp_path / "published" / "mine"
+    about = (copy / "README.md").read_text()
+    assert "2 finished, 1 failed, 0 missing" in about
+    assert "rsbench report results/published/mine" in about
+    before = {p: p.read_bytes() for p in sorted(copy.rglob("*")) if p.is_file()}
+    assert copy / "report.html" in before
+    again = CliRunner().invoke(app, ["report", str(copy), "--figures"])
+    assert again.exit_code == 0, again.output
+    assert {p: p.read_bytes() for p in sorted(copy.rglob("*")) if p.is_file()} == before
