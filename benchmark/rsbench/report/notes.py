@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Most labels that one line lists.
 _MOST = 20
+#: Most labels that a line of ``warnings`` lists, and most rows of a value in ``_exceptions``.
+_FEW = 3
 
 DEFINITIONS = (
     "head, medium, tail: mean of the per-class accuracies of the classes in the group; "
@@ -31,16 +33,30 @@ DEFINITIONS = (
 
 def footnotes(results: RunResults) -> tuple[str, ...]:
     """What limits the numbers, the most important first."""
-    cells = results.cells
+    return (*cautions(results), *_gaps(results), *remarks(results))
+
+
+def cautions(results: RunResults) -> tuple[str, ...]:
+    """What must be known before any number is read, marked as bold."""
     lines = [] if results.rows else ["**No cell is finished.**"]
     lines += _validation(results.rows)
-    lines += [f"**{text}**" for text in results.disclaimers]
+    return (*lines, *(f"**{text}**" for text in results.disclaimers))
+
+
+def _gaps(results: RunResults) -> list[str]:
+    cells, lines = results.cells, []
     if results.missing:
         labels = shortened([each.label for each in results.missing])
         lines.append(f"**missing: {len(results.missing)} of {cells} cells**: {labels}")
     if results.failures:
         reasons = shortened([f"{each.cell.label} ({reason_of(each)})" for each in results.failures])
         lines.append(f"**failed: {len(results.failures)} of {cells} cells**: {reasons}")
+    return lines
+
+
+def remarks(results: RunResults) -> tuple[str, ...]:
+    """What else limits the numbers: cells left out, unequal seeds, mixed precisions, notes."""
+    lines = []
     if results.foreign:
         lines.append(
             f"left out: {results.foreign} cells in the folder that the matrix does not name "
@@ -50,16 +66,24 @@ def footnotes(results: RunResults) -> tuple[str, ...]:
 
 
 def _seeds(rows: Sequence[Row]) -> list[str]:
-    lines = []
-    single = [row.label for row in rows if len(row.seeds) == 1]
-    if single:
-        some = f"{len(single)} of {len(rows)} rows (those with 1 under 'seeds')"
-        which = "all rows" if len(single) == len(rows) else some
-        lines.append(f"**one seed only, so nothing is known of the spread**: {which}")
-    if len({row.seeds for row in rows}) > 1:
+    lines = _one_seed(rows)
+    if _unequal_seeds(rows):
         listed = _exceptions(rows, lambda row: ", ".join(map(str, row.seeds)))
         lines.append(f"**the rows do not all have the same seeds**: {listed}")
     return lines
+
+
+def _one_seed(rows: Sequence[Row]) -> list[str]:
+    single = sum(len(row.seeds) == 1 for row in rows)
+    if not single:
+        return []
+    some = f"{single} of {len(rows)} rows (those with 1 under 'seeds')"
+    which = "all rows" if single == len(rows) else some
+    return [f"**one seed only, so nothing is known of the spread**: {which}"]
+
+
+def _unequal_seeds(rows: Sequence[Row]) -> bool:
+    return len({row.seeds for row in rows}) > 1
 
 
 def _precisions(rows: Sequence[Row]) -> list[str]:
@@ -86,13 +110,15 @@ def _exceptions(rows: Sequence[Row], value: Callable[[Row], str]) -> str:
     for row in rows:
         by_value[value(row)].append(row.label)
     commonest = max(by_value, key=lambda text: len(by_value[text]))
-    return "; ".join(
-        f"{text} ({'all other rows' if text == commonest else shortened(labels)})"
+    texts = {
+        text: "all other rows" if text == commonest else shortened(labels, _FEW)
         for text, labels in by_value.items()
-    )
+    }
+    listed = [f"{text} ({which})" for text, which in texts.items() if text != commonest]
+    return "; ".join([f"{commonest} ({texts[commonest]})", *listed[:_MOST]])
 
 
-def shortened(labels: Sequence[str]) -> str:
+def shortened(labels: Sequence[str], most: int = _MOST) -> str:
     """The first labels, and how many more there are."""
-    more = f", and {len(labels) - _MOST} more" if len(labels) > _MOST else ""
-    return ", ".join(labels[:_MOST]) + more
+    more = f", and {len(labels) - most} more" if len(labels) > most else ""
+    return ", ".join(labels[:most]) + more
