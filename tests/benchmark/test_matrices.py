@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from rsbench.cli import main
+from rsbench.matrix.combinations import metapeft_axes
 from rsbench.matrix.expand import expand
 from rsbench.matrix.labels import Labels
 from rsbench.matrix.load import load_matrix, shipped_matrices
+from rsbench.plan import settings_digest
+from rsbench.where import choose_blocks
 
 SHIPPED = list(shipped_matrices())
 
@@ -23,6 +26,98 @@ def test_expands(name: str) -> None:
     labels = [Labels.of(cell) for cell in cells]
     assert cells
     assert len(set(labels)) == len(labels)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_expands_on_the_demo_world(name: str) -> None:
+    """Warnings are errors: no rule of matrix or stage is out of place there."""
+    matrix = load_matrix(name, "demo")
+    assert matrix.name == f"{name}-demo"
+    assert "demo numbers" in matrix.disclaimer.lower()
+    cells = expand(matrix)
+    assert {cell.target.kind.partition("_")[0] for cell in cells} == {"demo"}
+    assert {cell.backbone.kind.partition("_")[0] for cell in cells} == {"demo"}
+    depth = 6
+    for cell in cells:
+        blocks = cell.method.options.get("blocks", "all")
+        if isinstance(blocks, str | int):
+            assert choose_blocks(blocks, depth)
+
+
+#: Lines and trained cells of each ablation, on DOTA and on the demo world.
+SIZES = {
+    "paper": (108, 108, 108, 108),
+    "full": (126, 126, 126, 126),
+    "ablation-position": (18, 18, 18, 18),
+    "ablation-depth": (30, 29, 16, 15),
+    "ablation-position-depth": (144, 138, 72, 66),
+    "ablation-scale": (72, 72, 48, 48),
+    "ablation-combination": (24, 24, 12, 12),
+    "ablation-sampling": (15, 15, 15, 15),
+    "ablation-k": (13, 12, 11, 10),
+    "ablation-rank": (12, 12, 10, 10),
+    "ablation-init": (11, 11, 11, 11),
+    "controls": (27, 27, 27, 27),
+    "robustness": (150, 150, 150, 150),
+}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_number_of_lines_and_of_cells(name: str) -> None:
+    found: list[int] = []
+    for on in (None, "demo"):
+        cells = expand(load_matrix(name, on))
+        found += [len(cells), len({settings_digest(cell) for cell in cells})]
+    assert tuple(found) == SIZES[name]
+
+
+def test_demo_sized_ablations_use_the_demos_own_settings() -> None:
+    """A cell of an ablation at the demo's own settings is a cell of the demo."""
+    demo = {settings_digest(cell) for cell in expand(load_matrix("demo"))}
+    for name in ("ablation-position", "ablation-rank", "ablation-init", "controls"):
+        found = {settings_digest(cell) for cell in expand(load_matrix(name, "demo"))}
+        assert len(found & demo) >= 2, name
+
+
+def test_the_sampling_ablation_has_both_ways_and_one_plain_cell() -> None:
+    for on, batches in ((None, 155), ("demo", 4)):
+        cells = expand(load_matrix("ablation-sampling", on))
+        plain = [cell for cell in cells if cell.metapeft is None]
+        assert [cell.axes for cell in plain] == [{}]
+        options = [cell.metapeft.options for cell in cells if cell.metapeft]
+        crossed = {(o["ratio"], o["outer_batches"]) for o in options}
+        assert crossed == {(r, n) for r in (0.05, 0.1, 0.2, 0.3) for n in ("pass", batches)}
+        apart = {(o["val_source"], o["overlap"]) for o in options if o["ratio"] == 0.2}
+        assert apart == {(s, o) for s in ("fresh", "fixed") for o in (True, False)}
+
+
+def test_scaled_rates_of_the_k_ablation_keep_the_way_that_gamma_can_travel() -> None:
+    for on in (None, "demo"):
+        ways = set()
+        for cell in expand(load_matrix("ablation-k", on)):
+            if cell.metapeft and cell.axes["rate"] == "scaled":
+                options = cell.metapeft.options
+                ways.add(round(float(options["learning_rate"]) / float(options["outer_loop"]), 9))
+        assert len(ways) == 1, "rate x steps / K"
+
+
+def test_the_heat_map_has_both_readings_of_depth() -> None:
+    cells = expand(load_matrix("ablation-position-depth"))
+    for cell in cells:
+        k = int(cell.axes["depth"])
+        alone = cell.axes["reading"] == "block"
+        expected = (k - 1,) if alone else tuple(range(k))
+        blocks = cell.method.options["blocks"]
+        assert isinstance(blocks, str | int)
+        assert choose_blocks(blocks, 12) == expected
+
+
+def test_robustness_varies_the_scale_itself() -> None:
+    for on in (None, "demo"):
+        for cell in expand(load_matrix("robustness", on)):
+            options = cell.method.options
+            assert float(options["alpha"]) / float(options["rank"]) == float(cell.axes["scale"])
+            assert cell.recipe.learning_rate == float(cell.axes["learning_rate"])
 
 
 @pytest.mark.parametrize("name", ["demo", "demo-full", "smoke"])
@@ -64,13 +159,18 @@ def test_demo_full_is_the_cross_product_and_holds_the_cells_of_the_demo() -> Non
     assert set(map(str, expand(load_matrix("demo")))) <= set(map(str, full))
 
 
+@pytest.mark.parametrize("on", [None, "demo"])
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_method_and_its_metapeft_version_are_a_pair(name: str) -> None:
-    """Paper section 9.3: a pair shares every option of the method."""
-    options: dict[tuple[str, str, str, int], object] = {}
-    for cell in expand(load_matrix(name)):
-        key = (cell.target.name, cell.backbone.name, cell.method.name, cell.seed)
-        assert options.setdefault(key, cell.method.options) == cell.method.options
+def test_a_method_and_its_metapeft_version_are_a_pair(name: str, on: str | None) -> None:
+    """Paper section 9.3: a pair shares every option of the method, and the recipe."""
+    matrix = load_matrix(name, on)
+    shared: dict[object, object] = {}
+    for cell in expand(matrix):
+        only_metapeft = metapeft_axes(matrix.document)
+        places = tuple(item for item in cell.axes.items() if item[0] not in only_metapeft)
+        key = (cell.target.name, cell.backbone.name, cell.method.name, cell.seed, places)
+        settings = (cell.method.options, cell.recipe)
+        assert shared.setdefault(key, settings) == settings
 
 
 def test_full_is_the_three_transfers_with_all_variants_and_three_seeds() -> None:
