@@ -39,7 +39,8 @@ class PairedDifference:
         p_images: two-sided p of the same. It says nothing about seeds: with seed noise it claims
             far too much (see ``crossed``).
         over_seeds: bootstrap over seeds, the images as they are; None with one seed.
-        p_seeds: Wilcoxon's signed-rank test over seeds; None with fewer than six.
+        p_seeds: Wilcoxon's signed-rank test over seeds, for these very images; None with fewer
+            than six.
         both: t interval over seeds and images; over images alone with one seed (its note says so);
             None where no class has two images.
         p: two-sided p over the same, not below 2^(1 - differing): what swapping the two rows on

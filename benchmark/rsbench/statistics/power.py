@@ -12,8 +12,8 @@ def detectable_difference(
 ) -> float:
     """Smallest true difference that a two-sided t test finds with probability ``power``.
 
-    (t[1 - alpha/2] + t[power]) x standard error: within a few percent of what the noncentral t
-    distribution gives (``power_of`` is the exact form).
+    (t[1 - alpha/2] + t[power]) x standard error. Good to one point of power from 10 degrees of
+    freedom; at 2 the power is 77 % instead of 80 % (``power_of`` is exact).
 
     Args:
         error: standard error of the difference; the result has its unit.
