@@ -43,14 +43,38 @@ def cautions(results: RunResults) -> tuple[str, ...]:
     return (*lines, *(f"**{text}**" for text in results.disclaimers))
 
 
-def _gaps(results: RunResults) -> list[str]:
+def table_cautions(results: RunResults) -> tuple[str, ...]:
+    """The same in few lines, for every table of accuracies: it may be cut out of the report."""
+    found = [each.strip("*") for each in cautions(results)]
+    lines = [f"**{' — '.join(found)}**"] if found else []
+    unfinished = len(results.missing) + len(results.failures)
+    if unfinished:
+        cells = f"{unfinished} of {results.cells} cells"
+        lines.append(f"**{cells} are missing or failed**: see the table main")
+    return (*lines, *_precisions(results.rows))
+
+
+def warnings(results: RunResults) -> tuple[str, ...]:
+    """What must not be overlooked, in few and short lines, for the terminal."""
+    rows = results.rows
+    return (
+        *cautions(results),
+        *_gaps(results, _FEW),
+        *_one_seed(rows),
+        *(["**the rows do not all have the same seeds**"] if _unequal_seeds(rows) else []),
+        *_precisions(rows),
+    )
+
+
+def _gaps(results: RunResults, most: int = _MOST) -> list[str]:
     cells, lines = results.cells, []
     if results.missing:
-        labels = shortened([each.label for each in results.missing])
+        labels = shortened([each.label for each in results.missing], most)
         lines.append(f"**missing: {len(results.missing)} of {cells} cells**: {labels}")
     if results.failures:
-        reasons = shortened([f"{each.cell.label} ({reason_of(each)})" for each in results.failures])
-        lines.append(f"**failed: {len(results.failures)} of {cells} cells**: {reasons}")
+        reasons = [f"{each.cell.label} ({reason_of(each)})" for each in results.failures]
+        failed = f"**failed: {len(results.failures)} of {cells} cells**"
+        lines.append(f"{failed}: {shortened(reasons, most)}")
     return lines
 
 

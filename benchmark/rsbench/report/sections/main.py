@@ -1,4 +1,4 @@
-"""The main table: one row for each setting, accuracy by group, and what limits it."""
+"""Accuracy: every row, the paper's layout, what MetaPEFT adds, every metric, the families."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING
 from rsbench.report.artefacts import Artefact, Column, Section, Table, Value
 from rsbench.report.notes import DEFINITIONS, footnotes
 from rsbench.report.rows import METRICS
+from rsbench.report.tables.families import additive_table
+from rsbench.report.tables.gains import gains_average_table, gains_table
+from rsbench.report.tables.layout import accuracy_columns
+from rsbench.report.tables.quality import metrics_table
+from rsbench.report.tables.transfers import transfers_table
 
 if TYPE_CHECKING:
     from rsbench.report.results import RunResults
     from rsbench.report.rows import Row
-
-
-def accuracy_columns(group: str = "") -> tuple[Column, ...]:
-    """Head, medium, tail and mean with their spread over the seeds, in percent."""
-    return tuple(
-        Column(name, name, unit="%", group=group, parts=("mean", "std")) for name in METRICS
-    )
 
 
 def main_table(results: RunResults) -> Table:
@@ -26,9 +24,10 @@ def main_table(results: RunResults) -> Table:
     labels = ("backbone", "target", "method", "metapeft", *axes)
     if any(row.variant for row in results.rows):
         labels += ("variant",)
+    mixed = any(row.evaluated_on != "test" for row in results.rows)
     columns = (
         *(Column(name, name) for name in labels),
-        *((Column("evaluated_on", "evaluated on"),) if _mixed(results.rows) else ()),
+        *((Column("evaluated_on", "evaluated on"),) if mixed else ()),
         Column("seeds", "seeds"),
         *accuracy_columns(),
         Column("trainable_parameters", "trainable parameters"),
@@ -39,22 +38,18 @@ def main_table(results: RunResults) -> Table:
         name="main",
         title=results.index.matrix,
         columns=columns,
-        rows=tuple(_fields(row, labels, results.rows) for row in results.rows),
+        rows=tuple(_fields(row, labels, mixed) for row in results.rows),
         notes=(*footnotes(results), *DEFINITIONS),
         cells=tuple(row.ids for row in results.rows),
     )
 
 
-def _mixed(rows: tuple[Row, ...]) -> bool:
-    return any(row.evaluated_on != "test" for row in rows)
-
-
-def _fields(row: Row, labels: tuple[str, ...], rows: tuple[Row, ...]) -> tuple[Value, ...]:
+def _fields(row: Row, labels: tuple[str, ...], mixed: bool) -> tuple[Value, ...]:
     named = {name: getattr(row, name) for name in ("backbone", "target", "method", "metapeft")}
     named |= {"variant": row.variant, **row.axes}
     return (
         *(named.get(name, "") for name in labels),
-        *((row.evaluated_on,) if _mixed(rows) else ()),
+        *((row.evaluated_on,) if mixed else ()),
         len(row.seeds),
         *(row.measure(name) for name in METRICS),
         row.trainable,
@@ -64,12 +59,20 @@ def _fields(row: Row, labels: tuple[str, ...], rows: tuple[Row, ...]) -> tuple[V
 
 
 def _build(results: RunResults) -> tuple[Artefact, ...]:
-    return (main_table(results),)
+    others = (
+        transfers_table(results),
+        gains_table(results),
+        gains_average_table(results),
+        additive_table(results),
+        metrics_table(results),
+    )
+    return (main_table(results), *(table for table in others if table is not None))
 
 
 SECTION = Section(
-    name="main",
+    name="accuracy",
     title="Accuracy",
-    introduction="How accurate is each method on frequent, medium and rare classes?",
+    introduction="How accurate is each method on frequent, medium and rare classes, and what does "
+    "MetaPEFT add?",
     build=_build,
 )
