@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rsbench.atomic import write_file
+from rsbench.report.figures.canvas import settle
 from rsbench.report.figures.style import style
 from rsbench.store import explained
 
@@ -35,6 +36,7 @@ def render(figure: Figure) -> Rendered:
     """Draw a figure; no date and no program version enter the files."""
     with style():
         drawing = figure.draw()
+        settle(drawing)  # once for both files
         png, svg = io.BytesIO(), io.BytesIO()
         drawing.savefig(png, format="png", metadata={"Software": None})
         drawing.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})

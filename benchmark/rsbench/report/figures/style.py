@@ -1,13 +1,14 @@
 """The look of every figure: sizes, fonts, and colours that stay apart in grey and for all eyes.
 
-Colours are those of Okabe and Ito, in an order whose lightness differs between neighbours;
-every series also has a marker of its own, and bars a hatch. Heatmaps use cividis, differences
-a map with white at zero.
+Colours are those of Okabe and Ito without their yellow, which white paper swallows, in an order
+whose lightness differs between neighbours; every series also has a marker of its own, and bars a
+hatch. Heatmaps use cividis, differences a map with white at zero.
 """
 
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
@@ -15,8 +16,8 @@ import matplotlib as mpl
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Series colours (Okabe and Ito 2008), black last: it is for references.
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#000000")
+#: Series colours (Okabe and Ito 2008; brown for their yellow), black last: it is for references.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#6B4E16", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 HATCHES = ("", "//", "..", "\\\\", "xx", "--", "++", "oo")
 #: Head, medium and tail, everywhere.
@@ -25,6 +26,10 @@ GROUP_MARKERS = {"head": "o", "medium": "s", "tail": "^"}
 #: Values, and differences around zero.
 SEQUENTIAL = "cividis"
 DIVERGING = "PuOr_r"
+#: Lines and words that are no data: references, boundaries, notes.
+QUIET = "#595959"
+#: Behind fields of a heatmap that hold no number.
+EMPTY_FIELD = "#ececec"
 #: Width of a figure that fills a page, inches.
 WIDE = 7.0
 #: Width of a figure that fills a column, inches.
@@ -52,6 +57,31 @@ _SETTINGS = {
     "svg.fonttype": "path",  # looks the same where the font is missing
     "svg.hashsalt": "rsbench",  # element ids that do not change from run to run
 }
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one series is drawn, the same in every figure that it is in.
+
+    Attributes:
+        colour: of lines and markers.
+        marker: matplotlib's name of it.
+        hatch: of bars.
+    """
+
+    colour: str
+    marker: str
+    hatch: str
+
+
+def look(number: int) -> Look:
+    """The look of a series by its place; the first 64 are all different."""
+    turn = number // len(COLOURS)
+    return Look(
+        COLOURS[number % len(COLOURS)],
+        MARKERS[(number + turn) % len(MARKERS)],
+        HATCHES[(number + turn) % len(HATCHES)],
+    )
 
 
 @contextmanager

@@ -1,0 +1,123 @@
+"""Lines over a numeric axis, each with its marker and its name at its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rsbench.report.figures.canvas import (
+    Axis,
+    End,
+    blank,
+    name_ends,
+    part_ends,
+    set_axes,
+    settle,
+)
+from rsbench.report.figures.labels import shorten_all
+from rsbench.report.figures.style import QUIET, WIDE, look
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line.
+
+    Attributes:
+        name: written at its end.
+        x: ascending.
+        y: values; None where there is none, which breaks the line.
+        deviations: half lengths of the error bars; None for no bar.
+        number: which look it has; lines of the same thing have the same in every panel.
+        dashed: for a second line of the same look (the plain method beside MetaPEFT).
+    """
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float | None]
+    deviations: Sequence[float | None]
+    number: int
+    dashed: bool = False
+
+
+@dataclass(frozen=True)
+class CurvePanel:
+    """Lines that share axes.
+
+    Attributes:
+        title: above them, "" for none.
+        lines: what is drawn.
+        x: the horizontal axis.
+        references: levels with their names, drawn as dotted lines (chance, a plain method).
+    """
+
+    title: str
+    lines: Sequence[Line]
+    x: Axis
+    references: Sequence[tuple[float, str]] = ()
+
+
+def curves(panels: Sequence[CurvePanel], y: Axis, across: int = 2) -> Figure:
+    """Draw panels with one vertical axis in common.
+
+    Args:
+        panels: at least one; a single one takes the whole width.
+        y: the vertical axis.
+        across: panels in a row.
+    """
+    columns = min(across, len(panels))
+    rows = -(-len(panels) // columns)
+    most = max(len(panel.lines) + len(panel.references) for panel in panels)
+    height = max(3.2 if columns == 1 else 2.6, 0.16 * most + 0.9)
+    figure, all_axes = blank(WIDE, rows * height + 0.2, rows, columns, sharey=True)
+    ends = []
+    for number, (axes, panel) in enumerate(zip(all_axes, panels, strict=False)):
+        ends.append(_panel(axes, panel, y, (WIDE - 1.0) / columns - 1.0))
+        axes.set_ylabel("" if number % columns else y.title)
+    for axes in all_axes[len(panels) :]:
+        axes.set_axis_off()
+    settle(figure)
+    for axes, (named, texts) in zip(all_axes, ends, strict=False):
+        part_ends(axes, named, texts)
+    return figure
+
+
+def _panel(axes: Axes, panel: CurvePanel, y: Axis, room: float) -> tuple[list[End], list[Text]]:
+    set_axes(axes, panel.x, y, room)
+    axes.set_title(panel.title)
+    names = shorten_all([line.name for line in panel.lines])
+    ends = []
+    for place, (line, name) in enumerate(zip(panel.lines, names, strict=True)):
+        # the first the widest: where lines lie upon each other all are seen
+        ends += _line(axes, line, name, 1.0 - place / max(len(names), 4))
+    for level, name in panel.references:
+        axes.axhline(level, color=QUIET, linestyle=":", linewidth=1.2)
+        ends.append(End(level, name, QUIET))
+    return ends, name_ends(axes, ends)
+
+
+def _line(axes: Axes, line: Line, name: str, weight: float) -> list[End]:
+    known = [value for value in line.y if value is not None]
+    if not known:
+        return []
+    drawn = look(line.number)
+    axes.errorbar(
+        list(line.x),
+        [float("nan") if value is None else value for value in line.y],
+        yerr=[each or 0.0 for each in line.deviations],
+        color=drawn.colour,
+        marker=drawn.marker,
+        linestyle="--" if line.dashed else "-",
+        markerfacecolor="white" if line.dashed else drawn.colour,
+        linewidth=1.1 + 1.6 * weight,
+        markersize=3.5 + 4.0 * weight,
+        elinewidth=1.0,
+        capsize=2.0 if any(line.deviations) else 0.0,
+    )
+    return [End(known[-1], name, drawn.colour, drawn.marker, line.dashed)]

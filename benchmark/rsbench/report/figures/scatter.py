@@ -1,0 +1,187 @@
+"""Points in a plane, with a size that means something, arrows between them, and their names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.lines import Line2D
+
+from rsbench.report.figures.canvas import Axis, blank, label_points, set_axes, settle
+from rsbench.report.figures.labels import shorten
+from rsbench.report.figures.style import QUIET, WIDE, look
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Diameter of the largest marker and of one whose size is not known, points (1/72 inch).
+_LARGEST, _UNKNOWN = 26.0, 5.0
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point.
+
+    Attributes:
+        name: written beside it, "" for none.
+        x: horizontal.
+        y: vertical.
+        size: in the unit of the size legend; None where unknown, drawn as a small
+            diamond.
+        number: which look it has.
+        hollow: a second point of the same look (the plain method beside MetaPEFT).
+        faint: drawn lighter (dominated).
+    """
+
+    name: str
+    x: float
+    y: float
+    size: float | None
+    number: int
+    hollow: bool = False
+    faint: bool = False
+
+
+def scatter_with_size(
+    points: Sequence[Point],
+    x: Axis,
+    y: Axis,
+    size_title: str,
+    arrows: Sequence[tuple[int, int]] = (),
+    digits: int = 1,
+) -> Figure:
+    """Draw points whose diameter is proportional to their size.
+
+    Args:
+        points: named ones.
+        x: the horizontal axis.
+        y: the vertical axis.
+        size_title: what the size is, with the unit.
+        arrows: from one point to another, by index.
+        digits: decimals in the size legend.
+    """
+    figure, (axes,) = blank(WIDE, 4.6)
+    set_axes(axes, x, y)
+    largest = max((point.size for point in points if point.size is not None), default=0.0)
+    widths = [_width(point.size, largest) for point in points]
+    for order in sorted(range(len(points)), key=lambda number: -widths[number]):
+        point = points[order]
+        _point(axes, point, widths[order], "D" if point.size is None else "o")
+    axes.margins(0.14)
+    for start, end in arrows:
+        _arrow(axes, points[start], points[end], widths[end] / 2)
+    _size_legend(figure, points, largest, size_title, digits)
+    settle(figure)
+    label_points(
+        axes,
+        [(point.x, point.y) for point in points],
+        [width / 2 for width in widths],
+        [shorten(point.name) for point in points],
+        [[(points[n].x, points[n].y) for n in arrow] for arrow in arrows],
+    )
+    return figure
+
+
+def front(
+    points: Sequence[Point], x: Axis, y: Axis, best: Sequence[int], title: str = ""
+) -> Figure:
+    """Draw points with the line of those that no other beats in both directions.
+
+    Args:
+        points: the size is not used.
+        x: the cost: less is better.
+        y: the gain: more is better.
+        best: indices of the undominated points, by ascending cost.
+        title: above the axes.
+    """
+    figure, (axes,) = blank(WIDE, 4.2)
+    set_axes(axes, x, y)
+    axes.set_title(title)
+    steps = [(points[n].x, points[n].y) for n in best]
+    if steps:
+        axes.step(*zip(*steps, strict=True), where="post", color=QUIET, linewidth=1.2, zorder=1)
+    for point in points:
+        _point(axes, point, 7.0, look(point.number).marker)
+    axes.margins(0.12, 0.12)
+    settle(figure)
+    order = [*best, *(n for n in range(len(points)) if n not in set(best))]
+    label_points(
+        axes,
+        [(points[n].x, points[n].y) for n in order],
+        [3.5] * len(points),
+        [shorten(points[n].name) for n in order],
+        [_corners(steps)] if steps else [],
+    )
+    return figure
+
+
+def _corners(steps: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Corners of the staircase through the steps."""
+    between = [[(b[0], a[1]), b] for a, b in pairwise(steps)]
+    return [steps[0], *(corner for corners in between for corner in corners)]
+
+
+def _width(size: float | None, largest: float) -> float:
+    return _UNKNOWN if size is None or not largest else max(_LARGEST * size / largest, 3.0)
+
+
+def _point(axes: Axes, point: Point, width: float, marker: str) -> None:
+    drawn = look(point.number)
+    axes.plot(
+        [point.x],
+        [point.y],
+        marker=marker,
+        markersize=width,
+        color=drawn.colour,
+        markerfacecolor="none" if point.hollow else (drawn.colour, 0.45),
+        markeredgewidth=1.3,
+        alpha=0.4 if point.faint else 1.0,
+        linestyle="none",
+        zorder=2,
+    )
+
+
+def _arrow(axes: Axes, start: Point, end: Point, radius: float) -> None:
+    arrow = {"arrowstyle": "-|>", "color": look(end.number).colour, "linewidth": 0.9}
+    arrow |= {"shrinkA": 0.0, "shrinkB": radius, "mutation_scale": 8.0}
+    axes.annotate("", (end.x, end.y), (start.x, start.y), arrowprops=arrow)
+
+
+def _size_legend(
+    figure: Figure, points: Sequence[Point], largest: float, title: str, digits: int
+) -> None:
+    handles = []
+    marks = [largest * part for part in (0.25, 0.5, 1.0)] if largest else []
+    for mark in dict.fromkeys(np.round(marks, digits).tolist()):
+        handles.append(_handle(f"{mark:,.{digits}f}", "o", _width(mark, largest)))
+    if any(point.size is None for point in points):
+        handles.append(_handle("not known", "D", _UNKNOWN))
+    if handles:
+        figure.legend(
+            handles=handles,
+            title=title,
+            title_fontsize=8,
+            loc="outside upper center",
+            ncols=len(handles),
+            handleheight=_LARGEST / 7.5,
+            handletextpad=1.2,
+            columnspacing=3.0,
+            labelspacing=1.5,
+        )
+
+
+def _handle(label: str, marker: str, width: float) -> Line2D:
+    return Line2D(
+        *([], []),
+        marker=marker,
+        markersize=width,
+        color=QUIET,
+        markerfacecolor="none",
+        linestyle="none",
+        label=label,
+    )
