@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from rsbench.report.rows import Row
     from rsbench.store import RunFolder
 
+_NUMBERS = ("label", "prediction", "confidence")
+
 
 @dataclass(frozen=True)
 class Predictions:
@@ -26,11 +29,13 @@ class Predictions:
         labels: true classes, int32, shape (images,).
         predictions: predicted classes, int32, shape (images,).
         confidences: highest softmax probability, float32, shape (images,).
+        images: ids of the images.
     """
 
     labels: NDArray[np.int32]
     predictions: NDArray[np.int32]
     confidences: NDArray[np.float32]
+    images: tuple[str, ...]
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -92,6 +97,7 @@ class ArtefactFiles:
         self._correct: dict[str, tuple[NDArray[np.int32], NDArray[np.bool_]]] = {}
         self._calibrations: dict[str, Calibration] = {}
         self._labels: dict[int, NDArray[np.int32]] = {}
+        self._images: dict[str, str] = {}
 
     def predictions(self, identifier: str) -> Predictions | None:
         """``predictions.parquet`` of a cell.
@@ -108,11 +114,12 @@ class ArtefactFiles:
         try:
             # three times as fast as read_table, which looks for partitions
             with pyarrow.parquet.ParquetFile(path) as file:
-                table = file.read(columns=["label", "prediction", "confidence"], use_threads=False)
-            columns = [table.column(number).to_numpy() for number in range(3)]
+                table = file.read(columns=[*_NUMBERS, "id"], use_threads=False)
+            numbers = [table.column(name).to_numpy() for name in _NUMBERS]
+            images = tuple(table.column("id").to_pylist())
         except (OSError, pyarrow.ArrowException) as error:
             raise _damaged(path, error) from error
-        return Predictions(*columns)
+        return Predictions(*numbers, images)
 
     def correct(self, identifier: str) -> tuple[NDArray[np.int32], NDArray[np.bool_]] | None:
         """True classes of a cell's test images, and which were classified right; kept."""
@@ -130,6 +137,15 @@ class ArtefactFiles:
             self._keep(identifier)
         return self._calibrations.get(identifier)
 
+    def test_images(self, identifier: str) -> str | None:
+        """Digest of the ids and labels of a cell's test images in their order; kept.
+
+        Cells with the same digest can be paired image by image.
+        """
+        if identifier not in self._images:
+            self._keep(identifier)
+        return self._images.get(identifier)
+
     def _keep(self, identifier: str) -> None:
         """Read a cell's predictions once for everything that is asked of them for each cell."""
         read = self.predictions(identifier)
@@ -139,6 +155,7 @@ class ArtefactFiles:
         labels = self._labels.setdefault(hash(read.labels.tobytes()), read.labels)
         same = np.array_equal(labels, read.labels)
         self._correct[identifier] = (labels if same else read.labels, read.correct)
+        self._images[identifier] = _digest(read)
         try:
             self._calibrations[identifier] = _calibration(read)
         except ValueError as error:
@@ -225,6 +242,11 @@ class ArtefactFiles:
             return pd.read_csv(path)
         except (OSError, ValueError) as error:
             raise _damaged(path, error) from error
+
+
+def _digest(read: Predictions) -> str:
+    text = "\n".join(read.images).encode()
+    return hashlib.blake2b(text + b"\n" + read.labels.tobytes(), digest_size=16).hexdigest()
 
 
 def _calibration(read: Predictions) -> Calibration:
