@@ -131,6 +131,13 @@ def test_many_seeds_are_drawn_and_one_gives_none() -> None:
     assert resampled_seeds(by_seed[:1], generator()) is None
 
 
+@pytest.mark.parametrize("size", [1, 2, 27, 2000])
+def test_percentiles_are_those_of_numpy(size: int) -> None:
+    values = np.random.default_rng(size).normal(size=size)
+    assert percentiles(values) == pytest.approx(np.quantile(values, [0.025, 0.975]))
+    assert percentiles(values, 0.5) == pytest.approx(np.quantile(values, [0.25, 0.75]))
+
+
 def test_the_p_value_counts_the_observed_sample() -> None:
     assert two_sided_p(np.zeros(99)) == 1.0
     assert two_sided_p(np.ones(99)) == pytest.approx(0.02)

@@ -109,9 +109,12 @@ class Resamples:
 
 
 def percentiles(values: NDArray[np.float64], confidence: float = 0.95) -> tuple[float, float]:
-    """Ends of the percentile interval (linear interpolation between order statistics)."""
-    low, high = np.quantile(values, [0.5 - confidence / 2, 0.5 + confidence / 2])
-    return float(low), float(high)
+    """Ends of the percentile interval, linear between order statistics as in ``np.quantile``."""
+    # sorting is what np.quantile avoids, and still several times faster for arrays this small
+    ordered = np.sort(values)
+    places = np.array([0.5 - confidence / 2, 0.5 + confidence / 2]) * (values.size - 1)
+    low, high = np.interp(places, np.arange(values.size), ordered).tolist()
+    return low, high
 
 
 def two_sided_p(differences: NDArray[np.float64]) -> float:
