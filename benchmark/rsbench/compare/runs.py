@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 COMPARED = ("mean", "tail")
 
 SAME = "the same"
+NO_GROUP = "no such group"
 UNKNOWN = "unknown: no predictions of the same images"
 
 
@@ -69,6 +70,11 @@ class Line:
     same: bool
     settings: tuple[str, ...]
     metrics: Mapping[str, Compared]
+
+    @property
+    def repeated(self) -> bool:
+        """Whether equal settings gave equal results, as far as the compared metrics tell."""
+        return self.same and all(each.verdict in (SAME, NO_GROUP) for each in self.metrics.values())
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -241,8 +247,8 @@ def _p_value(compared: Compared, over_seeds: bool) -> float | None:
 def _verdict(compared: Compared, p: float | None, line: Line, over_seeds: bool) -> str:
     measured = compared.difference
     if measured is None:
-        return "no such group"
-    if line.same and measured.value == 0.0:
+        return NO_GROUP
+    if line.same and measured.value == 0.0 and not measured.differing:
         return SAME
     if over_seeds:
         return str(verdict(measured.value, p, measured.seeds))

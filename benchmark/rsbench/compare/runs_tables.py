@@ -124,6 +124,10 @@ def _notes(comparison: RunsComparison) -> tuple[str, ...]:
         if results.missing:
             labels = tuple(each.label for each in results.missing)
             notes.append(f"missing in {name}: {len(labels)} cells: {_listed(labels)}")
+    other = [line for line in comparison.cells if line.same and not line.repeated]
+    if other:
+        labels = tuple(f"{line.first.label} / seed {line.seeds[0]}" for line in other)
+        notes.append(f"**the same id and another result: {len(labels)} cells**: {_listed(labels)}")
     same = sum(line.same for line in comparison.cells)
     notes.append(f"{len(comparison.cells)} cells in both, {same} of them with the same id")
     notes.append(

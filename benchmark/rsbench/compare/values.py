@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rsbench.compare.distances import group_distance
 from rsbench.compare.measured import Measured, exact, mean_of, over_seeds
 from rsbench.compare.outcomes import difference
+from rsbench.distances import class_distances
 from rsbench.published.number import AVERAGE
 
 if TYPE_CHECKING:
@@ -163,7 +163,9 @@ class Values:
             features = self.files.class_features(record.id)
             if features is None:
                 return Ours((row,), reading, None, "the cells kept no features")
-            values.append(group_distance(features, record.groups.get(number.metric, ())))
+            counts = [record.test_counts[c] for c in features.classes]
+            distances = class_distances(features.classes, features.centroids_after, counts, ())
+            values.append(distances.over(record.groups.get(number.metric, ())).distance)
         known = [value for value in values if value is not None]
         if len(known) < len(values):
             return Ours((row,), reading, None, f"there is no {number.metric} group")
