@@ -1,0 +1,72 @@
+"""Figures as they stand in the page: inside it, with their size known before they are read."""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rsbench.report.page.embed import data_uri
+
+if TYPE_CHECKING:
+    from rsbench.report.artefacts import Figure
+    from rsbench.report.figures.files import Rendered
+
+#: Pixels of a PNG file in one inch, as ``figures.style`` saves them.
+_PNG_DPI = 200
+#: CSS pixels in one inch, and in one point.
+_CSS_DPI = 96
+_CSS_POINT = 96 / 72
+_SIZE = re.compile(rb'<svg [^>]*?\b(width|height)="([\d.]+)pt"[^>]*?\b(width|height)="([\d.]+)pt"')
+
+
+@dataclass(frozen=True)
+class FigureView:
+    """One figure in the page.
+
+    Attributes:
+        figure: what it is.
+        source: the picture as a data URI: the SVG, or the PNG where that would be large.
+        png: the PNG file as a data URI, for the download.
+        width: width at its natural size, CSS pixels.
+        height: its height.
+    """
+
+    figure: Figure
+    source: str
+    png: str
+    width: int
+    height: int
+
+
+def figure_view(rendered: Rendered) -> FigureView:
+    """A figure ready for the page.
+
+    Raises:
+        ValueError: the SVG does not state its size in points.
+    """
+    raster = rendered.figure.raster
+    png = data_uri(rendered.png, "image/png")
+    width, height = png_size(rendered.png) if raster else svg_size(rendered.svg)
+    source = png if raster else data_uri(rendered.svg, "image/svg+xml")
+    return FigureView(rendered.figure, source, png, round(width), round(height))
+
+
+def svg_size(svg: bytes) -> tuple[float, float]:
+    """Width and height of a drawing in CSS pixels.
+
+    Raises:
+        ValueError: the SVG does not state its size in points.
+    """
+    found = _SIZE.search(svg)
+    if found is None:
+        raise ValueError("the SVG does not state its width and height in points")
+    sizes = {found[1]: float(found[2]), found[3]: float(found[4])}
+    return sizes[b"width"] * _CSS_POINT, sizes[b"height"] * _CSS_POINT
+
+
+def png_size(png: bytes) -> tuple[float, float]:
+    """Width and height of a PNG file saved by ``figures.style``, in CSS pixels."""
+    width, height = struct.unpack(">II", png[16:24])  # the header chunk comes first
+    return width * _CSS_DPI / _PNG_DPI, height * _CSS_DPI / _PNG_DPI

@@ -1,0 +1,79 @@
+"""Tables as the data that the page's script shows, sorts, filters and writes as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Any
+
+from rsbench.report.artefacts import Column, Measure, Table, Value
+from rsbench.report.page.embed import packed
+from rsbench.report.writers import shown, to_csv
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def table_data(table: Table, numbers: Mapping[str, int]) -> dict[str, Any]:
+    """A table, column by column.
+
+    Args:
+        table: the table.
+        numbers: place of each cell, by its id, in the list of cells of the page.
+
+    Returns:
+        JSON values: ``name``; ``columns`` (title, unit, group, whether numeric, the text of each
+        field, and the numbers to sort by, null where the text or the file's field does);
+        ``files``: name and fields of each column of the CSV file, or the number of the shown
+        column that has the same fields; ``cells``: places of the cells behind each row.
+    """
+    columns = [
+        _column(column, [row[number] for row in table.rows])
+        for number, column in enumerate(table.columns)
+    ]
+    return {
+        "name": table.name,
+        "rows": len(table.rows),
+        "columns": [{**each, "text": packed(each["text"])} for each in columns],
+        "files": _files(table, [each["text"] for each in columns]),
+        "cells": [[numbers[each] for each in ids if each in numbers] for ids in table.cells],
+    }
+
+
+def _column(column: Column, values: Sequence[Value]) -> dict[str, Any]:
+    numeric = _is_numeric(values)
+    return {
+        "title": column.title,
+        "unit": column.unit,
+        "group": column.group,
+        "numeric": numeric,
+        "text": [shown(value, column) for value in values],
+        "keys": packed([_key(value) for value in values]) if numeric else None,
+    }
+
+
+def _is_numeric(values: Sequence[Value]) -> bool:
+    """Whether every known value is a number, and there is one."""
+    known = [value for value in values if value is not None]
+    return bool(known) and all(
+        isinstance(value, int | float | Measure) and not isinstance(value, bool) for value in known
+    )
+
+
+def _key(value: Value) -> float | int | None:
+    """The number to sort by, None for what is undefined."""
+    number = value.mean if isinstance(value, Measure) else value
+    if number is None or isinstance(number, str) or number != number or abs(number) == float("inf"):
+        return None
+    return float(f"{number:.6g}") if isinstance(number, float) else int(number)
+
+
+def _files(table: Table, shown_texts: Sequence[list[str]]) -> list[list[Any]]:
+    """The columns of the CSV file, with the very text that stands there."""
+    names, *rows = csv.reader(io.StringIO(to_csv(table), newline=""))
+    fields = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in names]
+    places = {tuple(texts): number for number, texts in enumerate(shown_texts)}
+    return [
+        [name, places.get(tuple(column), packed(column))]
+        for name, column in zip(names, fields, strict=True)
+    ]
