@@ -1,0 +1,76 @@
+"""Everything that the statistics of a run are made from, computed once each."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from rsbench.report.sections.statistics.comparisons import Comparison, Finding, compare_rows, judge
+from rsbench.report.sections.statistics.contrasts import (
+    Family,
+    metapeft_contrasts,
+    reference_contrasts,
+)
+from rsbench.report.sections.statistics.intervals import RowInterval, row_intervals
+from rsbench.report.sections.statistics.outcomes import TestSets
+
+if TYPE_CHECKING:
+    from rsbench.report.results import RunResults
+    from rsbench.report.rows import Row
+
+#: More rows than this get fewer resamples each.
+MANY_ROWS = 1000
+#: Resamples then: the ends of an interval move by about a tenth of its half width.
+FEW_DRAWS = 400
+#: Metrics of the table of intervals.
+INTERVAL_METRICS = ("mean", "tail")
+
+
+class RunStatistics:
+    """Intervals and comparisons of a run; what was computed is kept."""
+
+    def __init__(self, results: RunResults) -> None:
+        self._results = results
+        self._compared: dict[tuple[tuple[str, ...], ...], dict[str, Comparison]] = {}
+        self._findings: dict[Family, tuple[Finding, ...]] = {}
+
+    @cached_property
+    def draws(self) -> int:
+        """Resampled test sets behind each interval, fewer where there are very many rows."""
+        from rsbench.statistics import DRAWS
+
+        return DRAWS if len(self._results.rows) <= MANY_ROWS else FEW_DRAWS
+
+    @cached_property
+    def test_sets(self) -> TestSets:
+        """The resampled test sets."""
+        return TestSets(self.draws)
+
+    def compare(self, first: Row, second: Row) -> dict[str, Comparison]:
+        """The second row minus the first on each metric."""
+        key = (first.ids, second.ids)
+        if key not in self._compared:
+            files = self._results.files
+            self._compared[key] = compare_rows(files, self.test_sets, first, second)
+        return self._compared[key]
+
+    def findings(self, family: Family) -> tuple[Finding, ...]:
+        """Every comparison of a family on every metric, judged together."""
+        if family not in self._findings:
+            if family == "metapeft":
+                contrasts = metapeft_contrasts(self._results)
+            else:
+                contrasts = reference_contrasts(self._results, family)
+            compared = [self.compare(each.first, each.second) for each in contrasts]
+            self._findings[family] = tuple(judge(contrasts, compared))
+        return self._findings[family]
+
+    @cached_property
+    def of_pair(self) -> dict[tuple[tuple[str, ...], str], Finding]:
+        """Findings on MetaPEFT pairs by the cells of the MetaPEFT row and the metric."""
+        findings = self.findings("metapeft")
+        return {(each.contrast.second.ids, each.metric): each for each in findings}
+
+    def intervals(self, row: Row) -> dict[str, RowInterval | None]:
+        """Accuracy of a row with its intervals, by metric; None for an empty group."""
+        return row_intervals(self._results.files, self.test_sets, row, INTERVAL_METRICS)
