@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from rsbench.record import Record
     from rsbench.report.artefact_files import ArtefactFiles
+    from rsbench.report.sections.statistics.run import RunStatistics
     from rsbench.store import ListedCell, RunFolder, RunIndex
 
 
@@ -57,6 +58,13 @@ class RunResults:
     def transfers(self) -> tuple[tuple[str, str], ...]:
         """Backbone and target of the rows, each pair once, in order."""
         return tuple(dict.fromkeys((row.backbone, row.target) for row in self.rows))
+
+    @cached_property
+    def statistics(self) -> RunStatistics:
+        """Intervals and comparisons of the rows, each computed once."""
+        from rsbench.report.sections.statistics.run import RunStatistics
+
+        return RunStatistics(self)
 
     @property
     def cells(self) -> int:

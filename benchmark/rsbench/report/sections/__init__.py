@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rsbench.report.artefacts import Section
 
-MODULES = ("main", "modulators")
+MODULES = ("main", "statistics", "modulators")
 
 
 def all_sections() -> tuple[Section, ...]:
