@@ -1,0 +1,94 @@
+"""How far apart the classes lie in feature space, and whether that goes with accuracy.
+
+* ``measured``: distances of the rows, from the class means that cells keep.
+* ``tables``, ``additive``, ``link``: the tables.
+* ``bars``, ``matrix``, ``embedding``, ``gain``: one figure each per transfer; ``chosen`` says which
+  rows they show, ``plane`` has the principal components.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rsbench.report.artefacts import Absent, Artefact, Section
+from rsbench.report.sections.distances.additive import additive_artefacts
+from rsbench.report.sections.distances.bars import bar_chart
+from rsbench.report.sections.distances.embedding import embedded_cells, embedding_figure
+from rsbench.report.sections.distances.gain import gain_figure
+from rsbench.report.sections.distances.labels import transfer_text
+from rsbench.report.sections.distances.link import find_links, link_artefacts
+from rsbench.report.sections.distances.matrix import matrix_figure
+from rsbench.report.sections.distances.measured import measure_run
+from rsbench.report.sections.distances.tables import (
+    distance_table,
+    missing_features,
+    variant_table,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rsbench.report.results import RunResults
+    from rsbench.report.sections.distances.link import Links
+    from rsbench.report.sections.distances.measured import MeasuredRun
+
+#: Most transfers (backbone and target) that are drawn, four figures each.
+MOST_TRANSFERS = 4
+
+
+def drawn_cells(results: RunResults) -> frozenset[str]:
+    """Ids of the cells whose test features are drawn image by image.
+
+    Raises:
+        RecordError: a ``features.npz`` is damaged.
+    """
+    run = measure_run(results)
+    return embedded_cells(run, run.transfers[:MOST_TRANSFERS])
+
+
+def _build(results: RunResults) -> tuple[Artefact, ...]:
+    if not results.rows:
+        return ()
+    run = measure_run(results)
+    if not run.rows:
+        reason = f"{missing_features(run)}; train the cells again to have them"
+        title = "Distances between classes in feature space"
+        return (Absent("distances", title, reason.replace("**", "")),)
+    links = find_links(run)
+    return (
+        *(distance_table(run), variant_table(run)),
+        *additive_artefacts(run),
+        *link_artefacts(run, links),
+        *_figures(run, links),
+    )
+
+
+def _figures(run: MeasuredRun, links: Links) -> Iterator[Artefact]:
+    for transfer in run.transfers[:MOST_TRANSFERS]:
+        rows = run.rows_of(transfer)
+        found = (
+            bar_chart(transfer, rows),
+            matrix_figure(run, transfer, rows),
+            embedding_figure(run, transfer, rows),
+            gain_figure(transfer, rows, links),
+        )
+        yield from (each for each in found if each is not None)
+    more = run.transfers[MOST_TRANSFERS:]
+    if more:
+        names = ", ".join(transfer_text(each) for each in more)
+        reason = (
+            f"figures are drawn for the first {MOST_TRANSFERS} backbones and targets; left out: "
+            f"{names}. The tables have them; report a run of a smaller matrix for the figures"
+        )
+        yield Absent("distance_figures", "Distances of further backbones and targets", reason)
+
+
+SECTION = Section(
+    name="distances",
+    title="Distances between classes",
+    introduction=(
+        "How far apart do the classes lie in feature space before and after adaptation, and do "
+        "classes that move apart gain accuracy?"
+    ),
+    build=_build,
+)
