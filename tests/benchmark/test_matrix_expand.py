@@ -3,89 +3,23 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING
 
 import pytest
-from pydantic import Field
+from matrix_plugins import PLUGINS
 
 from rsbench import registry
-from rsbench.backbone import Backbone
 from rsbench.cell import Cell
 from rsbench.errors import MatrixError, SettingsError
-from rsbench.groups import GroupRule
 from rsbench.matrix import MatrixWarning
 from rsbench.matrix.expand import expand
 from rsbench.matrix.load import load_matrix
 from rsbench.matrix.select import filter_cells, parse_only
-from rsbench.method import Method
-from rsbench.settings import Settings
-from rsbench.strategy import Strategy
-from rsbench.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-
-class ListOptions(Settings):
-    file: str
-    groups: GroupRule = GroupRule()
-
-
-class LoraOptions(Settings):
-    rank: Annotated[int, Field(ge=1)] | Literal["rule"] = 4
-    positions: tuple[str, ...] = ("q", "v")
-    shapes: dict[str, int] = Field(default_factory=dict)
-
-
-class MetaOptions(Settings):
-    learning_rate: float = 0.01
-    ratio: float = 0.2
-
-
-class DemoTarget(Target):
-    pass
-
-
-class ListTarget(Target):
-    Options: ClassVar[type[Settings]] = ListOptions
-
-
-class DemoBackbone(Backbone):
-    pass
-
-
-class LinearMethod(Method):
-    modulates: ClassVar[bool] = False
-
-
-class LoraMethod(Method):
-    Options: ClassVar[type[Settings]] = LoraOptions
-
-
-class MetaStrategy(Strategy):
-    Options: ClassVar[type[Settings]] = MetaOptions
-
-
-@dataclass(frozen=True)
-class Point:
-    """Stands for an entry point."""
-
-    found: type
-    value: str = "made:up"
-
-    def load(self) -> type:
-        return self.found
-
-
-PLUGINS: dict[str, dict[str, Any]] = {
-    "rsbench.datasets": {"air": Point(DemoTarget), "sea": Point(DemoTarget)}
-    | {"labelled_list": Point(ListTarget)},
-    "rsbench.backbones": {"vit": Point(DemoBackbone), "big": Point(DemoBackbone)},
-    "rsbench.methods": {"linear": Point(LinearMethod), "lora": Point(LoraMethod)},
-    "rsbench.strategies": {"metapeft": Point(MetaStrategy)},
-}
 
 TWO_BY_THREE = """\
 name: mine

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from rsbench.matrix.inert import without_inert
 from rsbench.matrix.load import Matrix
 from rsbench.matrix.yaml_lines import NUMBER_RESOLVERS
 
@@ -26,16 +27,21 @@ for _tag, _pattern, _first in NUMBER_RESOLVERS:
 def resolved_text(matrix: Matrix, folder: Path) -> str:
     """``matrix`` with everything merged, as the text of a file in ``folder``.
 
-    A comment on top names the files that it was made from.
+    Inherited rules that match nothing are left out. A comment on top names the files that it was
+    made from.
 
     Args:
         matrix: the matrix.
         folder: where the file is to lie; relative paths in it keep their meaning there.
+
+    Raises:
+        MatrixError: a plugin is not known.
     """
     names = [file.name for file in matrix.files]
     made_from = ", ".join(names[:-1] if matrix.stage else names)
     stage = f" on the stage {matrix.stage} ({names[-1]})" if matrix.stage else ""
-    values = {key: value for key, value in matrix.source.value.items() if key != "base"}
+    values = without_inert(matrix)
+    values.pop("base", None)
     values["base"] = Path(os.path.relpath(matrix.base, folder)).as_posix()
     text = yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
     return f"# Made by rsbench from {made_from}{stage}: everything merged.\n{text}"

@@ -26,15 +26,7 @@ Effect = tuple[KeyPath, str]
 
 def check_rules(matrix: Matrix, definitions: Definitions, problems: Problems) -> None:
     """Report labels in conditions, in ``include`` and in ``defaults`` that nothing has."""
-    document = matrix.document
-    known = {
-        "target": list(definitions.targets),
-        "backbone": list(definitions.backbones),
-        "method": [
-            *definitions.methods,
-            *(name + METAPEFT_SUFFIX for name in definitions.metapeft),
-        ],
-    }
+    document, known = matrix.document, known_labels(definitions)
     for path, conditions in _rules(document):
         stated = {axis: getattr(conditions, axis) or () for axis in known}
         for axis, labels in stated.items():
@@ -47,6 +39,16 @@ def check_rules(matrix: Matrix, definitions: Definitions, problems: Problems) ->
         if kind not in kinds and not matrix.source.inherited(("defaults", kind)):
             text = f"there is no kind of method called {kind!r}"
             problems.add(("defaults", kind), text, near_names(kind, kinds))
+
+
+def known_labels(definitions: Definitions) -> dict[str, list[str]]:
+    """Labels by condition: what a rule may name."""
+    with_metapeft = [name + METAPEFT_SUFFIX for name in definitions.metapeft]
+    return {
+        "target": list(definitions.targets),
+        "backbone": list(definitions.backbones),
+        "method": [*definitions.methods, *with_metapeft],
+    }
 
 
 def _rules(document: MatrixDocument) -> list[tuple[KeyPath, Conditions]]:
@@ -81,9 +83,9 @@ def _check_known(
 
 
 def without_effect(
-    matrix: Matrix, definitions: Definitions, cells: Sequence[Cell]
+    matrix: Matrix, definitions: Definitions, cells: Sequence[Cell], *, inherited: bool = False
 ) -> Iterator[Effect]:
-    """Own rules and axes that change nothing.
+    """Rules and axes that change nothing.
 
     Rules are judged with the seeds that the matrix itself states, and overrides on the cells
     that ``exclude`` leaves.
@@ -92,11 +94,12 @@ def without_effect(
         matrix: the matrix.
         definitions: of its labels.
         cells: its cells.
+        inherited: yield those that were taken over from another document, not its own.
     """
     found = [*_rules_without_effect(matrix.document), *_axes_without_effect(matrix, cells)]
     if matrix.document.metapeft and definitions.strategy is None:
         found.append((("metapeft",), "has no effect: no method of this matrix uses MetaPEFT"))
-    yield from (each for each in found if not matrix.source.inherited(each[0]))
+    yield from (each for each in found if matrix.source.inherited(each[0]) == inherited)
 
 
 def _rules_without_effect(document: MatrixDocument) -> Iterator[Effect]:
