@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rsbench.report.artefacts import Section
 
-MODULES = ("main", "statistics", "modulators")
+MODULES = (
+    "main",
+    "statistics",
+    "controls",
+    "modulators",
+    "classes",
+    "cost",
+    "definitions",
+)
 
 
 def all_sections() -> tuple[Section, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rsbench.report.artefacts import Column, Measure, Table
-from rsbench.report.notes import table_cautions, shortened
+from rsbench.report.notes import shortened, table_cautions
 from rsbench.report.rows import METRICS
 from rsbench.report.tables.differences import accuracies, average, measure, minus
 from rsbench.report.tables.layout import (

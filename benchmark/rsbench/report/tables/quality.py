@@ -31,7 +31,7 @@ FIELDS = {
 
 DEFINITIONS = {
     "overall": "correct test images / all test images; frequent classes of the test set dominate",
-    "mean-class": "mean over the classes of the accuracy within each class: the paper's Avg",
+    "mean-class": "mean over the classes of the accuracy within each class",
     "head, medium, tail": "the same mean over the classes of the group",
     "macro F1": "mean over the classes of F1 = 2 precision recall / (precision + recall); classes "
     "that occur neither among the labels nor among the predictions are left out",

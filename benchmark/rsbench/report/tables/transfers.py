@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rsbench.report.artefacts import EMPTY, Column, Measure, Table, Value
-from rsbench.report.notes import table_cautions, shortened
+from rsbench.report.notes import shortened, table_cautions
 from rsbench.report.rows import METRICS
 from rsbench.report.tables.differences import accuracies, average, seeds_text
 from rsbench.report.tables.layout import (
