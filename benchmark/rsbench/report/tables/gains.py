@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from rsbench.report.tables.differences import SeedValues
     from rsbench.report.tables.layout import Transfer
 
-#: Accuracies that are averaged over the transfers.
+#: Accuracies that are judged, and averaged over the transfers.
 AVERAGED = ("tail", "mean")
 
 _EXPLANATION = (
     "MetaPEFT minus plain, in points: mean ± sample standard deviation (ddof = 1) of the "
     "differences by seed, over the seeds that both have ('common seeds'); both were trained with "
-    "the same split and order of images. A gain that is not much larger than its deviation may "
-    "well be noise: the section of statistics says what the seeds and the test images allow one "
-    "to say."
+    "the same split and order of images. verdict on tail, on mean: those of the table "
+    "comparisons, from seeds and test images together, corrected for the number of pairs; within "
+    "the noise means that the run cannot tell the two apart, not that they are equal."
 )
 
 
@@ -54,6 +54,10 @@ def gains_table(results: RunResults) -> Table | None:
     if not pairs:
         return None
     rows = [pair.tuned for pair in pairs]
+    verdicts = {
+        (id(finding.contrast.second), finding.metric): finding.verdict
+        for finding in results.statistics.findings("metapeft")
+    }
     return Table(
         name="gains",
         title="What MetaPEFT adds, in points",
@@ -61,12 +65,14 @@ def gains_table(results: RunResults) -> Table | None:
             *label_columns(rows),
             Column("common_seeds", "common seeds"),
             *difference_columns(),
+            *(Column(f"verdict_{name}", f"on {name}", group="verdict") for name in AVERAGED),
         ),
         rows=tuple(
             (
                 *label_fields(pair.tuned, rows),
                 len(pair.seeds),
                 *(measure(gain_by_seed(pair, name)) for name in METRICS),
+                *(verdicts.get((id(pair.tuned), name), "") for name in AVERAGED),
             )
             for pair in pairs
         ),
