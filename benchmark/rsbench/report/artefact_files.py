@@ -115,11 +115,11 @@ class ArtefactFiles:
             # three times as fast as read_table, which looks for partitions
             with pyarrow.parquet.ParquetFile(path) as file:
                 table = file.read(columns=[*_NUMBERS, "id"], use_threads=False)
-            numbers = [table.column(name).to_numpy() for name in _NUMBERS]
+            labels, predictions, confidences = (table.column(n).to_numpy() for n in _NUMBERS)
             images = tuple(table.column("id").to_pylist())
         except (OSError, pyarrow.ArrowException) as error:
             raise _damaged(path, error) from error
-        return Predictions(*numbers, images)
+        return Predictions(labels, predictions, confidences, images)
 
     def correct(self, identifier: str) -> tuple[NDArray[np.int32], NDArray[np.bool_]] | None:
         """True classes of a cell's test images, and which were classified right; kept."""
