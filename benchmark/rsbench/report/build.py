@@ -75,9 +75,11 @@ class Written:
 
     @property
     def text(self) -> str:
-        """One line for the console."""
-        lines = f"report: {self.place}: {self.tables} tables, {self.figures} figures"
-        return f"{lines}, report.html" if self.page else lines
+        """Where everything is, in one line for the console."""
+        parts = [f"{self.tables} tables in tables/"] if self.tables else []
+        parts += [f"{self.figures} figures in figures/"] if self.figures else []
+        parts += ["report.html"] if self.page else []
+        return f"report: {self.place}: {', '.join(parts)}"
 
 
 def build_report(folder: RunFolder) -> Report:

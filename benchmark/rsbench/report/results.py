@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rsbench.report.modulators import LEARNED, control_of
+from rsbench.report.record_notes import collected_notes
 from rsbench.report.rows import Pair, Row, build_pairs, build_rows, setting_of
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def load_results(folder: RunFolder) -> RunResults:
         missing=tuple(missing),
         foreign=len([each for each in folder.present() if each not in ids]),
         disclaimers=_disclaimers(index, records),
-        notes=(*_lonely_controls(records), *_notes(records, len(index.cells))),
+        notes=(*_lonely_controls(records), *collected_notes(records, len(index.cells))),
         files=ArtefactFiles(folder),
     )
 
@@ -154,9 +155,3 @@ def _disclaimers(index: RunIndex, records: Sequence[Record]) -> tuple[str, ...]:
     texts = dict.fromkeys(text for text in found if text)
     # what another one says at its end needs no line of its own
     return tuple(one for one in texts if not any(o != one and o.endswith(one) for o in texts))
-
-
-def _notes(records: Sequence[Record], cells: int) -> tuple[str, ...]:
-    """Notes of the records, each once, with the number of cells that have it."""
-    counts = Counter(note for record in records for note in dict.fromkeys(record.notes))
-    return tuple(f"{note} ({n} of {cells} cells)" for note, n in counts.items())
