@@ -18,7 +18,7 @@ from rsbench.compare.paper import (
     PaperComparison,
     compare_with_paper,
 )
-from rsbench.compare.paper_tables import order_table, paper_table
+from rsbench.compare.paper_tables import order_table, paper_table, reading_tables, summary_table
 from rsbench.report.writers import to_csv, to_markdown
 from rsbench.store import RunFolder
 
@@ -303,7 +303,7 @@ class TestRefusals:
         assert refused.rows == ("dota / in21k_vit_b16 / bitfit",)
         assert comparison.unreported == ("dota / in21k_vit_b16 / linear",)
         assert one(comparison, "main/bitfit/dota/tail").verdict == "not run"
-        text = to_markdown(paper_table(comparison))
+        text = to_markdown(summary_table(comparison))
         assert "left out, no reproduction" in text
         assert "epochs is 3" in text
         assert "methods that the paper does not report: dota / in21k_vit_b16 / linear" in text
@@ -312,7 +312,7 @@ class TestRefusals:
         cell = paper_run()
         comparison = compare_with_paper(fill(folder, [(cell, paper_record(cell))]))
         assert comparison.single_seed == ("dota / in21k_vit_b16 / lora",)
-        assert "one seed only" in to_markdown(paper_table(comparison))
+        assert "one seed only" in to_markdown(summary_table(comparison))
 
     def test_skipped_images_are_told(self, folder: RunFolder) -> None:
         cell = paper_run()
@@ -544,3 +544,19 @@ class TestFiles:
         assert "nothing in this run is a reproduction" in error
         assert "demo data: rendered" in error
         assert not folder.tables.exists()
+
+    def test_readers_see_the_tables_that_were_run_and_a_summary_of_all(
+        self, folder: RunFolder
+    ) -> None:
+        tables = reading_tables(compare_with_paper(self.run(folder)))
+        names = [table.name.removeprefix("compare-paper-") for table in tables]
+        assert names[0] == "summary"
+        assert {"main", "gain", "fig-1a", "sampling"} <= set(names)
+        assert not {"scale", "depth", "distance"} & set(names)
+        summary = {str(row[0]).rpartition(" (")[2]: row[1:] for row in tables[0].rows}
+        # agrees, higher, lower, not run, gap, not compared
+        assert summary["Fig. 1d)"] == (0, 0, 0, 60, 0, 0)
+        text = to_markdown(next(table for table in tables if table.name == "compare-paper-main"))
+        line = next(each for each in text.splitlines() if each.startswith("| lora/dota/tail"))
+        assert "| 90.7 ± 0.05 (printed) | 90.70 [" in line
+        assert "| 0.00 | agrees |" in line

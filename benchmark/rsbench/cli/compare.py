@@ -62,12 +62,18 @@ def _with_paper(folder: RunFolder, out: Path | None, console: Console) -> None:
     from dataclasses import replace
 
     from rsbench.compare.paper import compare_with_paper
-    from rsbench.compare.paper_tables import counts, left_out_lines, order_table, paper_table
+    from rsbench.compare.paper_tables import (
+        counts,
+        left_out_lines,
+        order_table,
+        paper_table,
+        reading_tables,
+    )
     from rsbench.compare.writing import print_table
 
     comparison = compare_with_paper(folder)
     table, order = paper_table(comparison), order_table(comparison)
-    measured = [n for n, each in enumerate(comparison.comparisons) if each.ours.measured]
+    measured = [n for n, each in enumerate(comparison.comparisons) if each.difference is not None]
     short = replace(table, rows=tuple(table.rows[n] for n in measured))
     keys = ("id", "published", "uncertainty", "row", "reading", "ours", "difference", "verdict")
     print_table(short, keys, console)
@@ -75,7 +81,7 @@ def _with_paper(folder: RunFolder, out: Path | None, console: Console) -> None:
         print_table(order, ("better", "worse", "published", "ours", "verdict"), console)
     for line in [counts(comparison), *left_out_lines(comparison)]:
         _say(line.replace("**", ""), console)
-    _write([table, order], folder, out, console)
+    _write([table, order], reading_tables(comparison), folder, out, console)
 
 
 def _with_run(folder: RunFolder, other: RunFolder, out: Path | None, console: Console) -> None:
@@ -89,17 +95,23 @@ def _with_run(folder: RunFolder, other: RunFolder, out: Path | None, console: Co
     print_table(rows, (*keys, "settings"), console)
     for line in rows.notes:
         _say(line.replace("**", ""), console)
-    _write([rows, cells], folder, out, console)
+    _write([rows, cells], [rows, cells], folder, out, console)
 
 
-def _write(tables: Sequence[Table], folder: RunFolder, out: Path | None, console: Console) -> None:
+def _write(
+    tables: Sequence[Table],
+    readable: Sequence[Table],
+    folder: RunFolder,
+    out: Path | None,
+    console: Console,
+) -> None:
     from rsbench.compare.writing import place_of, write_comparison
 
     place = place_of(folder, out)
     if place is None:
         _say("not written to files: the run is published; give a folder with --out", console)
         return
-    for path in write_comparison(tables, place):
+    for path in write_comparison(tables, readable, place):
         _say(f"table: {path}", console)
 
 

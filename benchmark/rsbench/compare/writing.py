@@ -23,8 +23,13 @@ def place_of(folder: RunFolder, out: Path | None) -> Path | None:
     return None if is_published(folder.path) else folder.tables
 
 
-def write_comparison(tables: Sequence[Table], place: Path) -> list[Path]:
-    """Each table as CSV, and all of them in one Markdown file with the name of the first.
+def write_comparison(tables: Sequence[Table], readable: Sequence[Table], place: Path) -> list[Path]:
+    """Tables as CSV, and others for readers in one Markdown file.
+
+    Args:
+        tables: each becomes a CSV file; the Markdown file has the name of the first.
+        readable: what the Markdown file holds, in order.
+        place: folder, made where it is not there.
 
     Returns:
         The files.
@@ -34,7 +39,7 @@ def write_comparison(tables: Sequence[Table], place: Path) -> list[Path]:
     """
     files = {place / f"{table.name}.csv": to_csv(table) for table in tables}
     text = "\n".join(
-        to_markdown(table, "#" if number == 0 else "##") for number, table in enumerate(tables)
+        to_markdown(table, "#" if number == 0 else "##") for number, table in enumerate(readable)
     )
     files[place / f"{tables[0].name}.md"] = text
     with explained(place):
