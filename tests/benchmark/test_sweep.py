@@ -140,7 +140,7 @@ class TestRun:
         for listed in index["cells"]:
             cell = world.out / "cells" / listed["id"]
             assert sorted(each.name for each in cell.iterdir()) == [
-                "predictions.parquet",
+                "artefact.txt",
                 "record.json",
             ]
         assert not world.leftovers()

@@ -168,11 +168,11 @@ def run_cell(
     """Stands in for the training."""
     label = run.cell.label
     report({"phase": "train", "epoch": 1, "epochs": 2, "loss": 1.5, "images_per_second": 10.0})
-    (out / "predictions.parquet").write_bytes(b"half")
+    (out / "artefact.txt").write_bytes(b"half")
     with (folders.data / "log.txt").open("a") as file:
         file.write(f"{label}\n")
     obey(orders(folders.data).get(label), label)
-    (out / "predictions.parquet").write_bytes(b"whole")
+    (out / "artefact.txt").write_bytes(b"whole")
     return finished_record(run, threads)
 
 
