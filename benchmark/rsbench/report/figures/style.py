@@ -36,7 +36,7 @@ WIDE = 7.0
 NARROW = 3.5
 
 _SETTINGS = {
-    "figure.dpi": 100,
+    "figure.dpi": 200,  # as saved: words have another width at other resolutions
     "savefig.dpi": 200,
     "figure.constrained_layout.use": True,
     "figure.facecolor": "white",
