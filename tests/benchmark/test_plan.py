@@ -189,6 +189,32 @@ def test_listed_cells_share_a_row_unless_more_than_the_seed_differs(folders: Fol
     assert [each.row for each in plan_cells(cells, folders).listed()] == [0, 1, 0, 1]
 
 
+class TestAxes:
+    CELLS = tuple(
+        make_cell(epochs=epochs).model_copy(update={"axes": {"depth": depth, "reading": reading}})
+        for depth, reading, epochs in (("1", "alone", 1), ("1", "up_to", 1), ("2", "up_to", 2))
+    )
+
+    def test_labels_change_no_id_and_no_digest(self, folders: Folders) -> None:
+        plan = plan_cells(self.CELLS, folders)
+        assert [each.cell for each in plan.cells] == list(self.CELLS), "each keeps its labels"
+        assert len({each.settings for each in plan.cells}) == 2
+        assert len(plan.runs()) == 2
+        assert ids([make_cell(epochs=1)], folders) == [plan.runs()[0].id]
+
+    def test_each_label_is_listed_and_has_a_row(self, folders: Folders) -> None:
+        listed = plan_cells(self.CELLS, folders).listed()
+        assert [each.axes for each in listed] == [cell.axes for cell in self.CELLS]
+        assert [each.row for each in listed] == [0, 1, 2]
+        assert listed[0].id == listed[1].id != listed[2].id
+        assert [each.method for each in listed] == 3 * ["lora"]
+
+    def test_only_the_labels_that_are_asked_for_are_selected(self, folders: Folders) -> None:
+        plan = plan_cells(self.CELLS, folders, selected=self.CELLS[1:2])
+        assert [each.selected for each in plan.cells] == [False, True, False]
+        assert [run.cell for run in plan.runs()] == [self.CELLS[1]]
+
+
 def test_a_cell_whose_data_is_gone_keeps_its_listed_id(folders: Folders) -> None:
     before = plan_cells([make_cell()], folders).listed()
     (folders.data / "a").unlink()
