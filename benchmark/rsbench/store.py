@@ -3,7 +3,7 @@
 Layout of ``results/<run>/``::
 
     run.json              the matrix and the cells that it names (RunIndex)
-    matrix.yaml           copy of the matrix file
+    matrix.yaml           copy of the matrix file; of a matrix made of several, all merged
     cells/<id>/           record.json and the artefacts of one cell (paper section 9.11)
     cells/.tmp-.../       a cell that is being written; renamed when it is complete
     tables/               rebuilt by ``rsbench report``

@@ -257,7 +257,7 @@ class TestStage:
         error = files.error(STAGED, "dmo")
         assert "there is no stage called 'dmo'" in error.what
         assert "'demo'" in error.remedy
-        assert "no such matrix file" in files.error(STAGED, "absent.yaml").what
+        assert "no such stage file" in files.error(STAGED, "absent.yaml").what
 
     def test_shipped_stages_say_what_they_are(self) -> None:
         assert "demo" in shipped_stages()

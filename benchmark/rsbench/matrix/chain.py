@@ -126,20 +126,21 @@ def read_stage(stage: str) -> Stage:
                 "for a file of your own give its path, ending in .yaml".strip(),
             )
         path = shipped[stage]
-    source = _read(path)
+    source = _read(path, "stage")
     problems = Problems(source)
     _check_section(Part.of(source), ("name", "axes", "base", "extends", "on"), problems)
     problems.raise_if_any()
     return Stage(path.stem, source)
 
 
-def _read(file: Path) -> LocatedYaml:
+def _read(file: Path, what: str = "matrix") -> LocatedYaml:
     """One document, its sections for stages checked."""
     if not file.is_file():
+        missing = f"there is no such {what} file"
         raise MatrixError(
-            "there is no such matrix file" if not file.is_dir() else "this is a folder, not a file",
+            "this is a folder, not a file" if file.is_dir() else missing,
             where=file,
-            remedy="check the path; 'rsbench ls matrices' lists the shipped ones",
+            remedy=f"check the path; 'rsbench ls {_plural(what)}' lists the shipped ones",
         )
     source = read_yaml(file)
     problems = Problems(source)
@@ -151,6 +152,10 @@ def _read(file: Path) -> LocatedYaml:
             _check_section(section, OWN, problems)
     problems.raise_if_any()
     return source
+
+
+def _plural(what: str) -> str:
+    return "matrices" if what == "matrix" else f"{what}s"
 
 
 def _check_section(section: Part, refused: Sequence[str], problems: Problems) -> None:

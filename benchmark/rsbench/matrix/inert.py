@@ -7,7 +7,7 @@ over another one. In a file that stands alone it would be one.
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from rsbench.matrix.definitions import resolve_definitions
@@ -46,7 +46,7 @@ def _rules(
     field: str,
     rules: list[dict[str, Any]],
     inert: Collection[KeyPath],
-    known: dict[str, Collection[str]],
+    known: Mapping[str, Collection[str]],
 ) -> list[dict[str, Any]]:
     kept = []
     for number, rule in enumerate(rules):

@@ -21,7 +21,10 @@ from rsbench.matrix.located import KeyPath
 from rsbench.settings import Recipe, Settings
 
 #: What an axis may not be called: a condition or a table would mean something else by it.
-RESERVED = ("target", "backbone", "method", "metapeft", "seed", "recipe", "kind")
+RESERVED = (
+    *("target", "backbone", "method", "metapeft", "seed", "recipe", "kind"),
+    *("targets", "backbones", "methods", "seeds", "variant"),
+)
 
 
 def _as_list(value: Any) -> Any:
