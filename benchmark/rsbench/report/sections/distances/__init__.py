@@ -11,11 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rsbench.report.artefacts import Absent, Artefact, Section
+from rsbench.report.notes import shortened
 from rsbench.report.sections.distances.additive import additive_artefacts
 from rsbench.report.sections.distances.bars import bar_chart
-from rsbench.report.sections.distances.embedding import embedded_cells, embedding_figure
+from rsbench.report.sections.distances.embedding import embedding_figure, panels_of
 from rsbench.report.sections.distances.gain import gain_figure
-from rsbench.report.sections.distances.labels import transfer_text
 from rsbench.report.sections.distances.link import find_links, link_artefacts
 from rsbench.report.sections.distances.matrix import matrix_figure
 from rsbench.report.sections.distances.measured import measure_run
@@ -24,13 +24,16 @@ from rsbench.report.sections.distances.tables import (
     missing_features,
     variant_table,
 )
+from rsbench.report.tables.layout import transfer_title
+from rsbench.report.transfers import drawn_transfers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rsbench.report.results import RunResults
     from rsbench.report.sections.distances.link import Links
-    from rsbench.report.sections.distances.measured import MeasuredRun
+    from rsbench.report.sections.distances.measured import MeasuredRow, MeasuredRun
+    from rsbench.report.transfers import DrawnTransfer
 
 #: Most transfers (backbone and target) that are drawn, four figures each.
 MOST_TRANSFERS = 4
@@ -43,7 +46,16 @@ def drawn_cells(results: RunResults) -> frozenset[str]:
         RecordError: a ``features.npz`` is damaged.
     """
     run = measure_run(results)
-    return embedded_cells(run, run.transfers[:MOST_TRANSFERS])
+    drawn = (panels_of(rows) for _, rows in _drawn(run))
+    return frozenset(panel.record.id for panels in drawn for panel in panels)
+
+
+def _drawn(run: MeasuredRun) -> Iterator[tuple[DrawnTransfer, Sequence[MeasuredRow]]]:
+    """The first transfers, with those of their rows that kept their class means."""
+    for each in drawn_transfers(run.results)[:MOST_TRANSFERS]:
+        rows = run.rows_of((each.backbone, each.target))
+        if rows:
+            yield each, rows
 
 
 def _build(results: RunResults) -> tuple[Artefact, ...]:
@@ -64,8 +76,7 @@ def _build(results: RunResults) -> tuple[Artefact, ...]:
 
 
 def _figures(run: MeasuredRun, links: Links) -> Iterator[Artefact]:
-    for transfer in run.transfers[:MOST_TRANSFERS]:
-        rows = run.rows_of(transfer)
+    for transfer, rows in _drawn(run):
         found = (
             bar_chart(transfer, rows),
             matrix_figure(run, transfer, rows),
@@ -73,14 +84,13 @@ def _figures(run: MeasuredRun, links: Links) -> Iterator[Artefact]:
             gain_figure(transfer, rows, links),
         )
         yield from (each for each in found if each is not None)
-    more = run.transfers[MOST_TRANSFERS:]
+    more = [transfer_title(each) for each in run.results.transfers[MOST_TRANSFERS:]]
     if more:
-        names = ", ".join(transfer_text(each) for each in more)
         reason = (
-            f"figures are drawn for the first {MOST_TRANSFERS} backbones and targets; left out: "
-            f"{names}. The tables have them; report a run of a smaller matrix for the figures"
+            f"figures are drawn for the first {MOST_TRANSFERS} transfers; left out: "
+            f"{shortened(more)}. The tables have them; report a run of a smaller matrix for figures"
         )
-        yield Absent("distance_figures", "Distances of further backbones and targets", reason)
+        yield Absent("distance_figures", "Distances in further transfers", reason)
 
 
 SECTION = Section(

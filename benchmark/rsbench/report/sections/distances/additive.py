@@ -18,14 +18,13 @@ from rsbench.report.sections.distances.measured import (
     group_of,
 )
 from rsbench.report.sections.distances.tables import general_notes
+from rsbench.report.tables.layout import ADDITIVE, NON_ADDITIVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from rsbench.report.artefacts import Value
 
-ADDITIVE = ("lora", "adapter", "adaptformer")
-OTHER = ("vpt_shallow", "vpt_deep", "bitfit")
 #: Without the one that the paper's "13 %" seems to leave out.
 FEWER = ("vpt_shallow", "bitfit")
 
@@ -81,18 +80,18 @@ class _Contrast:
 def additive_artefacts(run: MeasuredRun) -> tuple[Artefact, ...]:
     """The table; why there is none, where methods are missing; nothing for a run of one kind."""
     found = list(_by_place(run))
-    complete = [each for each in found if len(each.rows) == len(ADDITIVE) + len(OTHER)]
+    complete = [each for each in found if len(each.rows) == len(ADDITIVE) + len(NON_ADDITIVE)]
     if complete:
         return (_table(run, complete),)
-    both = [each for each in found if _has(each, ADDITIVE) and _has(each, OTHER)]
+    both = [each for each in found if _has(each, ADDITIVE) and _has(each, NON_ADDITIVE)]
     if not both:
         return ()
     fullest = max(both, key=lambda each: len(each.rows))
-    missing = [kind for kind in (*ADDITIVE, *OTHER) if kind not in fullest.rows]
+    missing = [kind for kind in (*ADDITIVE, *NON_ADDITIVE) if kind not in fullest.rows]
     reason = (
         "it compares the means of three additive and three other methods, and no backbone and "
         f"target have all six with one setting; nearest to it is {' / '.join(fullest.place[:2])}, "
-        f"which lacks {', '.join(missing)}: run these too"
+        f"which lacks {', '.join(missing)}, or has several of a kind: run all six"
     )
     return (Absent(NAME, TITLE, reason),)
 
@@ -104,19 +103,24 @@ def _has(contrast: _Contrast, kinds: Sequence[str]) -> bool:
 def _by_place(run: MeasuredRun) -> Iterator[_Contrast]:
     """Rows without controls, by backbone, target, setting and MetaPEFT.
 
-    Of several rows of one kind the one that bears the kind's own name counts.
+    The method counts whose label is the name of its kind, or else the only one of that kind.
     """
-    places: dict[tuple[str, str, str, str], dict[str, MeasuredRow]] = {}
+    places: dict[tuple[str, str, str, str], dict[str, list[MeasuredRow]]] = {}
     for each in run.rows:
         row, kind = each.row, each.row.first.cell.method.kind
-        if kind not in (*ADDITIVE, *OTHER) or row.metapeft not in ("no", "yes"):
-            continue
-        setting = ", ".join(f"{axis}={value}" for axis, value in row.axes.items())
-        place = places.setdefault((row.backbone, row.target, setting, row.metapeft), {})
-        if kind not in place or (row.method == kind and place[kind].row.method != kind):
-            place[kind] = each
-    for key, rows in places.items():
-        yield _Contrast(key, rows)
+        if kind in (*ADDITIVE, *NON_ADDITIVE) and row.metapeft in ("no", "yes"):
+            setting = ", ".join(f"{axis}={value}" for axis, value in row.axes.items())
+            place = places.setdefault((row.backbone, row.target, setting, row.metapeft), {})
+            place.setdefault(kind, []).append(each)
+    for key, kinds in places.items():
+        yield _Contrast(key, dict(_unmistakable(kinds)))
+
+
+def _unmistakable(kinds: Mapping[str, list[MeasuredRow]]) -> Iterator[tuple[str, MeasuredRow]]:
+    for kind, found in kinds.items():
+        named = [each for each in found if each.row.method == kind] or found
+        if len(named) == 1:
+            yield kind, named[0]
 
 
 def _table(run: MeasuredRun, contrasts: Sequence[_Contrast]) -> Table:
@@ -169,7 +173,7 @@ def _ours(contrasts: Sequence[_Contrast]) -> Iterator[_Line]:
 def _measures(values: Sequence[Values]) -> tuple[Value, ...]:
     """Additive, other, and both differences; one entry of ``values`` for each seed."""
     additive, other, fewer = (
-        [_mean(each, kinds) for each in values] for kinds in (ADDITIVE, OTHER, FEWER)
+        [_mean(each, kinds) for each in values] for kinds in (ADDITIVE, NON_ADDITIVE, FEWER)
     )
     return (
         _over(additive),

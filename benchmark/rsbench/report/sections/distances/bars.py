@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rsbench.report.artefacts import Absent, Figure
-from rsbench.report.sections.distances.labels import file_name, transfer_text
 from rsbench.report.sections.distances.link import is_linear
+from rsbench.report.tables.layout import paper_order
+from rsbench.report.transfers import seeds_words, split_words, spread_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from rsbench.report.artefacts import Measure
     from rsbench.report.sections.distances.measured import MeasuredRow
+    from rsbench.report.transfers import DrawnTransfer
 
 #: Most methods (with their settings) that one chart shows.
 MOST = 16
@@ -43,10 +45,10 @@ class Bars:
         return [each for each in (self.plain, self.tuned) if each is not None]
 
 
-def bar_chart(transfer: tuple[str, str], rows: Sequence[MeasuredRow]) -> Figure | Absent | None:
+def bar_chart(transfer: DrawnTransfer, rows: Sequence[MeasuredRow]) -> Figure | Absent | None:
     """The chart of one transfer; None where it has no adapted row."""
-    name = file_name("distance_bars", transfer)
-    title = f"Distance between classes, {transfer_text(transfer)}"
+    name = f"distance_bars{transfer.suffix}"
+    title = f"Distance between classes, {transfer.title}"
     bars = gather(rows)
     if not bars:
         return None
@@ -67,9 +69,9 @@ def bar_chart(transfer: tuple[str, str], rows: Sequence[MeasuredRow]) -> Figure 
 
 
 def gather(rows: Sequence[MeasuredRow]) -> list[Bars]:
-    """Methods in the order of the matrix; controls and the linear probe are left out."""
+    """Methods in the order of the paper; controls and the linear probe are left out."""
     found: dict[str, dict[str, MeasuredRow]] = {}
-    for each in rows:
+    for each in (rows[place] for place in paper_order([each.row for each in rows])):
         row = each.row
         if row.metapeft in ("no", "yes") and not is_linear(row):
             setting = ", ".join(f"{axis}={value}" for axis, value in row.axes.items())
@@ -82,23 +84,18 @@ def gather(rows: Sequence[MeasuredRow]) -> list[Bars]:
 
 
 def _caption(bars: Sequence[Bars]) -> str:
-    numbers = sorted({len(each.row.seeds) for bar in bars for each in bar.rows})
-    seeds = " to ".join(str(each) for each in dict.fromkeys((numbers[0], numbers[-1])))
-    several = (
-        "error bars: sample standard deviation over the seeds, none for a single seed"
-        if numbers[-1] > 1
-        else "one seed each, so nothing is known of the spread"
-    )
+    rows = [each.row for bar in bars for each in bar.rows]
     return (
         "Mean distance (1 - cosine of the angle) between the centroid of a class and those of all "
-        "other classes, features of the test images, averaged over head and over tail classes "
+        f"other classes, features of {split_words(rows)}, averaged over head and over tail classes "
         "(as Fig. 1b of the paper). Dashed: the frozen backbone, which is what a linear probe "
-        f"sees. Seeds: {seeds}; {several}. Controls of MetaPEFT are in the table 'distances'."
+        f"sees. Bars: {seeds_words(rows)}; {spread_words(rows)}. Controls of MetaPEFT are in "
+        "the table 'distances'."
     )
 
 
 def _message(
-    bars: Sequence[Bars], reference: dict[str, float | None], transfer: tuple[str, str]
+    bars: Sequence[Bars], reference: dict[str, float | None], transfer: DrawnTransfer
 ) -> str:
     parts = []
     for group in PANELS:
@@ -117,21 +114,21 @@ def _message(
                 f"to {high:.3f} ({last}) after adaptation"
             )
     found = "; ".join(parts) or "no head or tail class was tested together with another class"
-    return f"Mean distance between classes for {transfer_text(transfer)}. {found}."
+    return f"Mean distance between classes for {transfer.title}. {found}."
 
 
 def _draw(
-    bars: Sequence[Bars], reference: dict[str, float | None], transfer: tuple[str, str]
+    bars: Sequence[Bars], reference: dict[str, float | None], transfer: DrawnTransfer
 ) -> Drawing:
     from matplotlib.patches import Patch
 
-    from rsbench.report.figures.canvas import blank
+    from rsbench.report.figures.canvas import blank, settle
     from rsbench.report.figures.labels import shorten_all
     from rsbench.report.figures.style import WIDE
 
     paired = any(len(each.rows) == 2 for each in bars)
     height = 1.5 + (0.42 if paired else 0.26) * len(bars)
-    figure, panels = blank(WIDE, height, 1, len(PANELS), sharey=True)
+    figure, panels = blank(WIDE, height, 1, len(PANELS), sharex=True, sharey=True)
     for axes, group in zip(panels, PANELS, strict=True):
         _panel(axes, bars, group, paired)
         axes.set_title(f"{group} classes")
@@ -140,8 +137,9 @@ def _draw(
             axes.axvline(reference[group], color="black", linestyle="--", linewidth=1.0, zorder=3)
     panels[0].set_yticks(range(len(bars)), shorten_all([each.name for each in bars], 26))
     panels[0].set_ylim(len(bars) - 0.4, -0.6)
-    figure.suptitle(transfer_text(transfer), fontsize=10)
+    figure.suptitle(transfer.title, fontsize=10)
     _legend(figure, bars, Patch)
+    settle(figure)
     return figure
 
 
@@ -150,13 +148,15 @@ def _panel(axes: Axes, bars: Sequence[Bars], group: str, paired: bool) -> None:
     thick = 0.36 if paired else 0.62
     farthest = 0.0
     for place, each in enumerate(bars):
+        both = len(each.rows) == 2
         for row, tuned in ((each.plain, False), (each.tuned, True)):
             if row is None:
                 continue
-            level = place + ((thick / 2 + 0.02) * (1 if tuned else -1) if paired else 0.0)
+            level = place + ((thick / 2 + 0.02) * (1 if tuned else -1) if both else 0.0)
             measure = row.measure("after", group)
             farthest = max(farthest, _bar(axes, level, thick, measure, group, tuned))
-    axes.set_xlim(0.0, max(farthest, 0.1) * 1.18)
+    # the panels share their scale, and the wider one decides
+    axes.set_xlim(0.0, max(axes.get_xlim()[1] if group != PANELS[0] else 0.1, farthest * 1.18))
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
 

@@ -9,11 +9,10 @@ from rsbench.report.artefacts import Absent, Figure
 from rsbench.report.sections.distances.chosen import RULE, example, probe_of, tuned_of
 from rsbench.report.sections.distances.labels import (
     class_name,
-    file_name,
     in_order,
-    transfer_text,
 )
 from rsbench.report.sections.distances.plane import MOST_IMAGES, Plane, project
+from rsbench.report.transfers import split_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from rsbench.record import Record
     from rsbench.report.artefact_files import ArtefactFiles
     from rsbench.report.sections.distances.measured import MeasuredRow, MeasuredRun
+    from rsbench.report.transfers import DrawnTransfer
 
 #: Most class names that are written.
 MOST_NAMES = 30
@@ -48,11 +48,11 @@ class Panel:
 
 
 def embedding_figure(
-    run: MeasuredRun, transfer: tuple[str, str], rows: Sequence[MeasuredRow]
+    run: MeasuredRun, transfer: DrawnTransfer, rows: Sequence[MeasuredRow]
 ) -> Figure | Absent:
     """The linear probe's features (those of the frozen backbone) beside adapted ones."""
-    name = file_name("embedding", transfer)
-    title = f"Test images in feature space, {transfer_text(transfer)}"
+    name = f"embedding{transfer.suffix}"
+    title = f"Test images in feature space, {transfer.title}"
     files = run.results.files
     kept = [each for each in panels_of(rows) if files.has_image_features(each.record.id)]
     if not kept:
@@ -84,13 +84,6 @@ def panels_of(rows: Sequence[MeasuredRow]) -> list[Panel]:
     return panels
 
 
-def embedded_cells(run: MeasuredRun, transfers: Sequence[tuple[str, str]]) -> frozenset[str]:
-    """Ids of the cells whose features enter a figure image by image."""
-    return frozenset(
-        panel.record.id for transfer in transfers for panel in panels_of(run.rows_of(transfer))
-    )
-
-
 def _caption(panels: Sequence[Panel]) -> str:
     first = panels[0].record
     images = sum(first.test_counts)
@@ -104,14 +97,14 @@ def _caption(panels: Sequence[Panel]) -> str:
     )
     seeds = "; ".join(f"{each.title}: seed {each.measured.row.seeds[0]}" for each in panels)
     return (
-        "Features of the test images, scaled to length 1, along the two directions in which they "
-        "vary most (principal components, in brackets their share of the variance; each panel has "
-        "its own). Small: images; large: mean of a class. Two directions hide most of what the "
-        f"distances measure. {seeds}. {RULE}{some}{named}{frozen}"
+        f"Features of {split_words([panels[0].measured.row])}, scaled to length 1, along the two "
+        "directions in which they vary most (principal components, in brackets their share of the "
+        "variance; each panel has its own). Small: images; large: mean of a class. Two directions "
+        f"hide most of what the distances measure. {seeds}. {RULE}{some}{named}{frozen}"
     )
 
 
-def _message(panels: Sequence[Panel], transfer: tuple[str, str]) -> str:
+def _message(panels: Sequence[Panel], transfer: DrawnTransfer) -> str:
     parts = []
     for each in panels:
         values = [
@@ -123,12 +116,12 @@ def _message(panels: Sequence[Panel], transfer: tuple[str, str]) -> str:
         found = ", ".join(values) or "not defined"
         parts.append(f"{each.title}: {found}")
     return (
-        f"Clouds of test images of {transfer_text(transfer)} by class. Mean distance of their "
+        f"Clouds of test images of {transfer.title} by class. Mean distance of their "
         f"centroids to the other classes, in all directions: {'; '.join(parts)}."
     )
 
 
-def _draw(panels: Sequence[Panel], files: ArtefactFiles, transfer: tuple[str, str]) -> Drawing:
+def _draw(panels: Sequence[Panel], files: ArtefactFiles, transfer: DrawnTransfer) -> Drawing:
     from rsbench.report.figures.canvas import blank, settle
     from rsbench.report.figures.style import WIDE
 
@@ -141,10 +134,10 @@ def _draw(panels: Sequence[Panel], files: ArtefactFiles, transfer: tuple[str, st
     for axes, panel, plane in zip(all_axes, panels, planes, strict=True):
         _points(axes, panel, plane)
     _legend(figure, panels)
-    figure.suptitle(transfer_text(transfer), fontsize=10)
+    figure.suptitle(transfer.title, fontsize=10)
     settle(figure)
     for axes, panel, plane in zip(all_axes, panels, planes, strict=True):
-        _names(axes, panel.record, plane, 22 if lines > 1 or len(panels) == 1 else 16)
+        _names(axes, panel.record, plane, 22 if 8 < classes <= 16 else 16)
     return figure
 
 
@@ -204,7 +197,7 @@ def _names(axes: Axes, record: Record, plane: Plane, most: int) -> None:
     order = [*named, *(each for each in ordered if each not in texts)]
     before = len(axes.texts)
     points = [centres[each] for each in order]
-    label_points(axes, points, [3.6] * len(order), [texts.get(each, "") for each in order])
+    label_points(axes, points, [4.8] * len(order), [texts.get(each, "") for each in order])
     for text in axes.texts[before:]:
         text.set_zorder(5)
         text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.3, "alpha": 0.7})

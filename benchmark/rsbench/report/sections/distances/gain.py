@@ -8,10 +8,7 @@ from rsbench.report.artefacts import Absent, Figure
 from rsbench.report.sections.distances.chosen import RULE, example, tuned_of
 from rsbench.report.sections.distances.labels import (
     class_name,
-    file_name,
     in_order,
-    seeds_text,
-    transfer_text,
 )
 from rsbench.report.sections.distances.link import no_probe
 
@@ -23,22 +20,24 @@ if TYPE_CHECKING:
 
     from rsbench.report.sections.distances.link import Link, Links
     from rsbench.report.sections.distances.measured import MeasuredRow
+    from rsbench.report.transfers import DrawnTransfer
 
 #: Up to this many classes all are named, beyond the outer ones.
 MOST_NAMES = 30
 
 
 def gain_figure(
-    transfer: tuple[str, str], rows: Sequence[MeasuredRow], links: Links
+    transfer: DrawnTransfer, rows: Sequence[MeasuredRow], links: Links
 ) -> Figure | Absent | None:
     """Scatter of the classes for the example method, without and with MetaPEFT."""
-    name = file_name("distance_gain", transfer)
-    title = f"Change of distance and gain in accuracy by class, {transfer_text(transfer)}"
+    name = f"distance_gain{transfer.suffix}"
+    title = f"Change of distance and gain in accuracy by class, {transfer.title}"
     chosen = example(rows)
     if chosen is None:
         return None  # nothing but the linear probe
-    if transfer in links.lacking:
-        return Absent(name, title, no_probe([transfer]))
+    labels = (transfer.backbone, transfer.target)
+    if labels in links.lacking:
+        return Absent(name, title, no_probe([labels]))
     pair = [chosen.row.ids] + [each.row.ids for each in [tuned_of(chosen, rows)] if each]
     shown = [each for each in links.found if each.measured.row.ids in pair and _points(each)]
     if not shown:
@@ -74,9 +73,7 @@ def _correlation(link: Link) -> str:
 
 
 def _caption(shown: Sequence[Link]) -> str:
-    seeds = "; ".join(
-        f"{each.measured.row.full_method}: mean over {seeds_text(each.seeds)}" for each in shown
-    )
+    seeds = "; ".join(f"{each.measured.row.full_method}: {_seeds(each.seeds)}" for each in shown)
     return (
         "Each point is a class. Horizontal: its mean distance to the other classes in the trained "
         "network minus that in the frozen backbone; vertical: its accuracy minus that of the "
@@ -86,21 +83,25 @@ def _caption(shown: Sequence[Link]) -> str:
     )
 
 
-def _message(shown: Sequence[Link], transfer: tuple[str, str]) -> str:
+def _seeds(number: int) -> str:
+    return "one seed" if number == 1 else f"mean over {number} seeds"
+
+
+def _message(shown: Sequence[Link], transfer: DrawnTransfer) -> str:
     parts = []
     for each in shown:
         interval = each.correlation.interval
         sure = interval is not None and (interval.low > 0 or interval.high < 0)
-        said = "which leaves out zero" if sure else "so that no link is shown"
+        said = "which leaves out zero" if sure else "which holds zero: no link can be told"
         name = f"{each.measured.row.full_method}, {each.correlation.points} classes"
         parts.append(f"{name}: {_correlation(each)}" + (f", {said}" if interval else ""))
     return (
         "Do classes that move further from the others gain more accuracy over the linear probe? "
-        f"{transfer_text(transfer)}: {'; '.join(parts)}."
+        f"{transfer.title}: {'; '.join(parts)}."
     )
 
 
-def _draw(shown: Sequence[Link], transfer: tuple[str, str]) -> Drawing:
+def _draw(shown: Sequence[Link], transfer: DrawnTransfer) -> Drawing:
     from matplotlib.lines import Line2D
 
     from rsbench.report.figures.canvas import blank, settle
@@ -115,18 +116,19 @@ def _draw(shown: Sequence[Link], transfer: tuple[str, str]) -> Drawing:
     )
     for axes, each in zip(all_axes, shown, strict=True):
         _scatter(axes, each)
-        if axes.get_subplotspec().is_last_row():  # type: ignore[union-attr]
-            axes.set_xlabel("change of the distance to the other classes (after - before)")
-        if axes.get_subplotspec().is_first_col():  # type: ignore[union-attr]
-            axes.set_ylabel("gain over the linear probe (points)")
-    present = {group for each in shown for group in each.measured.row.first.groups}
+    for axes in all_axes[-(len(shown) // lines) :]:
+        axes.set_xlabel("change of distance (after - before)")
+    for axes in all_axes[:: len(shown) // lines]:
+        axes.set_ylabel("gain over the linear probe (points)")
+    groups = (each.measured.row.first.groups for each in shown)
+    present = {name for each in groups for name, members in each.items() if members}
     handles = [
         Line2D([], [], marker=GROUP_MARKERS[n], color=GROUP_COLOURS[n], linestyle="none", label=n)
         for n in GROUP_COLOURS
         if n in present
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
-    figure.suptitle(transfer_text(transfer), fontsize=10)
+    figure.suptitle(transfer.title, fontsize=10)
     settle(figure)
     for axes, each in zip(all_axes, shown, strict=True):
         _names(axes, each)
@@ -150,7 +152,7 @@ def _scatter(axes: Axes, link: Link) -> None:
     axes.axhline(0.0, color=QUIET, linewidth=0.8)
     axes.axvline(0.0, color=QUIET, linewidth=0.8)
     axes.margins(0.08, 0.1)
-    axes.set_title(f"{link.measured.row.full_method}: {_correlation(link)}", fontsize=9)
+    axes.set_title(f"{link.measured.row.full_method}\n{_correlation(link)}", fontsize=8.5)
 
 
 def _names(axes: Axes, link: Link) -> None:
@@ -163,4 +165,4 @@ def _names(axes: Axes, link: Link) -> None:
     record = link.measured.row.first
     ordered = [each for each, _ in in_order(record, list(points))]
     names = shorten_all([class_name(record, each) for each in ordered], 22)
-    label_points(axes, [points[each] for each in ordered], [2.8] * len(ordered), names)
+    label_points(axes, [points[each] for each in ordered], [4.0] * len(ordered), names)

@@ -1,8 +1,7 @@
-"""The columns that name a row, and names of files and classes."""
+"""The columns that name a row, and the names and the order of classes."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from rsbench.groups import GROUP_NAMES
@@ -31,17 +30,6 @@ def label_fields(row: Row, columns: Sequence[Column]) -> tuple[Value, ...]:
     return tuple(named.get(column.key, "") for column in columns)
 
 
-def file_name(kind: str, transfer: tuple[str, str]) -> str:
-    """Name of a figure of one transfer: letters, digits, "_", "." and "-" of the labels stay."""
-    parts = (re.sub(r"[^A-Za-z0-9_.-]+", "-", each) for each in transfer)
-    return "_".join([kind, *parts])
-
-
-def transfer_text(transfer: tuple[str, str]) -> str:
-    """Backbone and target as readers see them."""
-    return f"{transfer[0]} on {transfer[1]}"
-
-
 def class_name(record: Record, index: int) -> str:
     """A class's name; its number where the record does not say."""
     return record.class_names[index] if index < len(record.class_names) else f"class {index}"
@@ -57,8 +45,3 @@ def in_order(record: Record, classes: Sequence[int]) -> list[tuple[int, str]]:
     ranks = {name: rank for rank, name in enumerate((*GROUP_NAMES, ""))}
     found = [(each, group_of.get(each, "")) for each in classes]
     return sorted(found, key=lambda each: (ranks[each[1]], -counts.get(each[0], 0), each[0]))
-
-
-def seeds_text(number: int) -> str:
-    """How many seeds, in words."""
-    return "one seed" if number == 1 else f"{number} seeds"

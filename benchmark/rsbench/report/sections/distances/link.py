@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rsbench.report.artefacts import Absent, Artefact, Column, Measure, Table
-from rsbench.report.sections.distances.labels import label_columns, label_fields, transfer_text
+from rsbench.report.sections.distances.labels import label_columns, label_fields
 from rsbench.report.sections.distances.tables import general_notes
+from rsbench.report.tables.layout import transfer_title
 from rsbench.streams import stream
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def link_artefacts(run: MeasuredRun, links: Links) -> tuple[Artefact, ...]:
 
 def no_probe(transfers: Sequence[tuple[str, str]]) -> str:
     """Why the link cannot be drawn for these transfers."""
-    names = ", ".join(transfer_text(each) for each in transfers)
+    names = ", ".join(transfer_title(each) for each in transfers)
     return (
         f"there is no linear probe with a seed in common for {names}: the gain of a class is its "
         "accuracy minus that of the linear probe; add the method 'linear' to the matrix"

@@ -12,10 +12,9 @@ from rsbench.report.artefacts import Absent, Figure
 from rsbench.report.sections.distances.chosen import RULE, example
 from rsbench.report.sections.distances.labels import (
     class_name,
-    file_name,
     in_order,
-    transfer_text,
 )
+from rsbench.report.transfers import split_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rsbench.report.sections.distances.measured import MeasuredRow, MeasuredRun
+    from rsbench.report.transfers import DrawnTransfer
 
 #: Most classes that are drawn.
 MOST_CLASSES = 60
@@ -62,24 +62,24 @@ class Pairs:
 
 
 def matrix_figure(
-    run: MeasuredRun, transfer: tuple[str, str], rows: Sequence[MeasuredRow]
+    run: MeasuredRun, transfer: DrawnTransfer, rows: Sequence[MeasuredRow]
 ) -> Figure | Absent | None:
-    """Before, after and their difference for one method; None for a single class."""
-    name = file_name("distance_matrix", transfer)
-    title = f"Distances of all pairs of classes, {transfer_text(transfer)}"
+    """Before, after and their difference for one method; None without two classes."""
+    name = f"distance_matrix{transfer.suffix}"
+    title = f"Distances of all pairs of classes, {transfer.title}"
     chosen = example(rows)
     if chosen is None:
         reason = "the linear probe leaves the features as they are: run a method that adapts them"
         return Absent(name, title, reason)
     pairs = read_pairs(run, chosen)
-    if len(pairs.names) < 2:
+    if not np.isfinite(_without_diagonal(pairs.after - pairs.before)).any():
         return None
     method = chosen.row.full_method
     return Figure(
         name=name,
         title=title,
         caption=_caption(chosen, pairs),
-        draw=lambda: _draw(pairs, f"{method}, {transfer_text(transfer)}"),
+        draw=lambda: _draw(pairs, f"{method}, {transfer.title}"),
         alt=_message(pairs, method),
         raster=len(pairs.names) > 30,
     )
@@ -113,7 +113,7 @@ def _caption(chosen: MeasuredRow, pairs: Pairs) -> str:
     setting = f" ({chosen.row.setting})" if chosen.row.setting else ""
     return (
         f"Distance (1 - cosine of the angle) between the centroids of every two classes, "
-        f"features of the test images; {chosen.row.full_method}{setting}, seed "
+        f"features of {split_words([chosen.row])}; {chosen.row.full_method}{setting}, seed "
         f"{chosen.row.seeds[0]}, one cell, so nothing is known of the spread. {RULE} Classes by "
         f"group, then by training images, most first: {ranks}.{some} Last panel: mean over the "
         "other classes shown, hollow before and filled after."
@@ -143,24 +143,27 @@ def _message(pairs: Pairs, method: str) -> str:
 
 
 def _draw(pairs: Pairs, heading: str) -> Drawing:
-    from rsbench.report.figures.canvas import blank
+    from rsbench.report.figures.canvas import blank, settle
     from rsbench.report.figures.labels import shorten_all
     from rsbench.report.figures.style import DIVERGING, SEQUENTIAL, WIDE
 
     number = len(pairs.names)
     height = 2 * max(2.2, min(0.095 * number, 4.8)) + 1.3
     figure, panels = blank(WIDE, height, 2, 2)
-    top = np.nanmax([pairs.before, pairs.after])
-    values = {"cmap": SEQUENTIAL, "vmin": 0.0, "vmax": top or 1.0}
-    change = pairs.after - pairs.before
-    reach = np.nanmax(np.abs(change)) or 1.0
+    before, after = (_without_diagonal(each) for each in (pairs.before, pairs.after))
+    low, high = (float(end([before, after])) for end in (np.nanmin, np.nanmax))
+    values = {"cmap": SEQUENTIAL, "vmin": low, "vmax": high}
+    change = after - before
+    reach = float(np.nanmax(np.abs(change))) or 1.0
     differences = {"cmap": DIVERGING, "vmin": -reach, "vmax": reach}
     for axes, title, shown, look in (
-        (panels[0], "before: frozen backbone", pairs.before, values),
-        (panels[1], "after adaptation", pairs.after, values),
+        (panels[0], "before: frozen backbone", before, values),
+        (panels[1], "after adaptation", after, values),
         (panels[2], "difference: after - before", change, differences),
     ):
-        image = axes.imshow(shown, aspect="auto", interpolation="nearest", **look)
+        image = axes.imshow(
+            np.ma.masked_invalid(shown), aspect="auto", interpolation="nearest", **look
+        )
         _write(axes, shown, image, signed=shown is change)
         _frame(axes, pairs, title)
         if axes is not panels[0]:
@@ -173,19 +176,32 @@ def _draw(pairs: Pairs, heading: str) -> Drawing:
     for axes in (panels[0], panels[2]):
         axes.set_yticks(range(number), names, fontsize=size)
     for axes in (panels[1], panels[3]):
-        axes.set_yticks(range(number), [str(rank + 1) for rank in range(number)], fontsize=size)
+        axes.set_yticks([])  # the rows are those of the panel on the left
     figure.suptitle(heading, fontsize=10)
+    settle(figure)
     return figure
+
+
+def _without_diagonal(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A class has no distance to itself, and zeros would take most of the colours."""
+    return np.where(np.eye(len(matrix), dtype=bool), np.nan, matrix)
 
 
 def _frame(axes: Axes, pairs: Pairs, title: str) -> None:
     """Title, groups, and ranks along the bottom."""
+    from rsbench.report.figures.style import EMPTY_FIELD
+
     number = len(pairs.names)
     step = 1 if number <= 20 else 5
     ranks = [1, *range(step, number + 1, step)] if step > 1 else list(range(1, number + 1))
-    axes.set_xticks([rank - 1 for rank in ranks], [str(rank) for rank in ranks], fontsize=7)
+    axes.set_xticks(
+        [rank - 1 for rank in ranks],
+        [str(rank) for rank in ranks],
+        fontsize=7 if number <= 12 else 6,
+    )
     axes.tick_params(length=0)
     axes.grid(visible=False)
+    axes.set_facecolor(EMPTY_FIELD)
     axes.spines[:].set_visible(False)
     axes.set_title(title, fontsize=9, pad=14)
     for each in pairs.boundaries():
@@ -211,7 +227,7 @@ def _write(axes: Axes, shown: NDArray[np.float64], image: object, signed: bool) 
         return
     for row, column in np.ndindex(*shown.shape):
         value = shown[row, column]
-        if row == column or not np.isfinite(value):
+        if not np.isfinite(value):
             continue
         red, green, blue, _ = image.cmap(image.norm(value))  # type: ignore[attr-defined]
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
@@ -237,7 +253,7 @@ def _means(axes: Axes, pairs: Pairs) -> None:
     for each in pairs.boundaries():
         axes.axhline(each - 0.5, color="black", linewidth=0.6)
     axes.set_ylim(number - 0.5, -0.5)
-    axes.set_title("mean of each class: before ○, after ●", fontsize=9, pad=14)
-    axes.set_xlabel("distance to the other classes (1 - cosine)")
+    axes.set_title("class by class: hollow before, filled after", fontsize=9, pad=14)
+    axes.set_xlabel("mean distance to the others (1 - cosine)")
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", visible=False)

@@ -84,11 +84,6 @@ class MeasuredRun:
     absent: tuple[Row, ...]
 
     @cached_property
-    def transfers(self) -> tuple[tuple[str, str], ...]:
-        """Backbone and target of the rows, each pair once, in order."""
-        return tuple(dict.fromkeys((each.row.backbone, each.row.target) for each in self.rows))
-
-    @cached_property
     def _by_transfer(self) -> Mapping[tuple[str, str], tuple[MeasuredRow, ...]]:
         found: dict[tuple[str, str], list[MeasuredRow]] = {}
         for each in self.rows:
@@ -96,8 +91,8 @@ class MeasuredRun:
         return {transfer: tuple(rows) for transfer, rows in found.items()}
 
     def rows_of(self, transfer: tuple[str, str]) -> tuple[MeasuredRow, ...]:
-        """The rows of one transfer, in order."""
-        return self._by_transfer[transfer]
+        """The rows of one transfer, in order; empty where none kept its class means."""
+        return self._by_transfer.get(transfer, ())
 
     @property
     def cells_without(self) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rsbench.distances import VARIANTS, ClassDistances, Variant
 from rsbench.report.artefacts import EMPTY, Column, Table
-from rsbench.report.notes import shortened
+from rsbench.report.notes import shortened, table_cautions
 from rsbench.report.sections.distances.labels import label_columns, label_fields
 from rsbench.report.sections.distances.measured import (
     GROUPS,
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Rows whose variants are listed, eight lines each.
 MOST_ROWS = 200
+#: Lines of that table beyond which it is for programs alone.
+READABLE = 200
 
 _STATES: tuple[State, ...] = ("after", "before")
 
@@ -66,15 +68,8 @@ VARIANT_NOTES = (
 
 def general_notes(run: MeasuredRun) -> tuple[str, ...]:
     """What limits every number of this section, the most important first."""
-    lines = []
-    held_out = [each.row.label for each in run.rows if each.row.evaluated_on != "test"]
-    if held_out:
-        which = "all rows" if len(held_out) == len(run.rows) else shortened(held_out)
-        lines.append(f"**not test images but the slice held out of train (validation): {which}**")
-    lines += [f"**{text}**" for text in run.results.disclaimers]
-    if run.cells_without:
-        lines.append(missing_features(run))
-    return tuple(lines)
+    missing = (missing_features(run),) if run.cells_without else ()
+    return (*table_cautions(run.results), *missing)
 
 
 def missing_features(run: MeasuredRun) -> str:
@@ -162,6 +157,7 @@ def variant_table(run: MeasuredRun) -> Table:
         rows=tuple(lines),
         notes=(*_left_out(run), *general_notes(run), *VARIANT_NOTES, SEEDS),
         cells=tuple(cells),
+        files_only=len(lines) > READABLE,
     )
 
 
