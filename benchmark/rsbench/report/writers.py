@@ -192,7 +192,12 @@ def _file_columns(table: Table) -> Iterator[tuple[str, list[Value]]]:
             yield column.key, values
         for part in column.parts:
             name = f"{column.key}_{part}"
-            yield name, [None if v is None else getattr(v, _PARTS[part]) for v in values]
+            yield name, [_part(value, part) for value in values]
+
+
+def _part(value: Value, part: str) -> float | None:
+    number = getattr(value, _PARTS[part]) if isinstance(value, Measure) else None
+    return None if number is None else float(number)
 
 
 def _csv_text(value: Value) -> str:
