@@ -256,6 +256,6 @@ class Page:
     def pdf(self) -> bytes:
         """The page as it would be printed on A4."""
         answer = self.call(
-            "Page.printToPDF", paperWidth=8.27, paperHeight=11.69, printBackground=True
+            "Page.printToPDF", paperWidth=8.27, paperHeight=11.69, preferCSSPageSize=True
         )
         return base64.b64decode(answer["data"])

@@ -37,7 +37,7 @@ def _add_log(panels: Panels, record: Record) -> None:
     accuracies = [each.validation_mean_class for each in epochs]
     if any(value is not None for value in accuracies):
         own["mean-class accuracy on the held-out slice, %"] = [
-            None if value is None else round(100.0 * value, 2) for value in accuracies
+            None if value is None else 100.0 * value for value in accuracies
         ]
     panels.table(
         "Training log",
@@ -47,6 +47,7 @@ def _add_log(panels: Panels, record: Record) -> None:
         },
         own=own,
         curve="loss",
+        digits=4,
     )
 
 
@@ -55,7 +56,7 @@ def _add_strategy(panels: Panels, record: Record, longest: int) -> None:
     summary = dict(record.strategy)
     gammas = summary.pop("gamma", None)
     tables = dict(_tables_in(summary))
-    plain = {name: text for name, text in flattened(summary) if name not in tables}
+    plain = {name: value for name, value in flattened(summary) if name not in tables}
     panels.pairs("Training strategy", plain)
     if isinstance(gammas, dict) and len(gammas) > longest:
         panels.list("Modulators", [left_out(f"{len(gammas):,} modulators", record.id)])
@@ -90,7 +91,8 @@ def _add_gammas(panels: Panels, gammas: Mapping[str, float]) -> None:
     """By block and position where the names have them, else one under the other."""
     parts = [_MODULE.fullmatch(name) for name in gammas]
     if not all(parts):
-        panels.table("Modulators", {"module": list(gammas)}, {"gamma": list(gammas.values())})
+        values = {"gamma": list(gammas.values())}
+        panels.table("Modulators", {"module": list(gammas)}, values, digits=3)
         return
     places = [(int(part[1]), part[2]) for part in parts if part is not None]
     values = dict(zip(places, gammas.values(), strict=True))
@@ -100,4 +102,5 @@ def _add_gammas(panels: Panels, gammas: Mapping[str, float]) -> None:
         "Modulators: last gamma by block and position",
         fixed={"block": blocks},
         own={each: [values.get((block, each)) for block in blocks] for each in positions},
+        digits=3,
     )

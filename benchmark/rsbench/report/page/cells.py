@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from rsbench.report.page.cell_training import add_training
 from rsbench.report.page.embed import Shared
-from rsbench.report.page.panels import Panels, flattened, left_out
+from rsbench.report.page.panels import Panels, left_out, settings_of
 from rsbench.report.results import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rsbench.record import Environment, Record
+    from rsbench.settings import Settings
 
 #: Numbers that the lists of one kind (classes, epochs, modulators) may have over all cells; a
 #: cell whose list is longer than its share shows a sentence in its place.
@@ -37,8 +39,8 @@ def cells_data(records: Sequence[Record]) -> dict[str, Any]:
         records: finished and failed cells.
 
     Returns:
-        JSON values: ``shared``, the values that cells have in common, and ``cells``: by id the
-        label, the status, and the panels (``panels``).
+        JSON values: ``shared``, the values that cells have in common, and ``cells``: the panels
+        (``panels``) of each, by id.
     """
     shared = Shared()
     longest = MOST_NUMBERS // max(1, len(records))
@@ -58,7 +60,7 @@ def _cell(record: Record, shared: Shared, longest: int) -> list[Any]:
     _add_cost(panels, record)
     _add_view(panels, record)
     _add_provenance(panels, record)
-    return [record.cell.label, record.status, panels.made]
+    return panels.made
 
 
 def _add_failure(panels: Panels, record: Record) -> None:
@@ -73,7 +75,7 @@ def _add_scores(panels: Panels, record: Record, longest: int) -> None:
         return
     scores = {name: percent(getattr(metrics, field)) for name, field in _METRICS}
     where = record.cell.recipe.evaluate_on
-    panels.pairs(f"Scores on the {where} images, %", scores, own=True)
+    panels.pairs(f"Scores on the {where} images, %", scores, digits=2)
     classes = len(metrics.per_class)
     if classes > longest:
         panels.list("Accuracy by class", [left_out(f"{classes:,} classes", record.id)])
@@ -87,6 +89,7 @@ def _add_scores(panels: Panels, record: Record, longest: int) -> None:
             "images scored": record.test_counts or [None] * classes,
         },
         own={"accuracy, %": [percent(value) for value in metrics.per_class]},
+        digits=2,
     )
 
 
@@ -112,7 +115,14 @@ def _add_settings(panels: Panels, record: Record) -> None:
         panels.pairs("Place on the axes of the matrix", cell.axes)
     for name, part in parts.items():
         if part is not None:
-            panels.pairs(f"Settings: {name}", dict(flattened(part.model_dump(mode="json"))))
+            _add_same(panels, f"Settings: {name}", part)
+
+
+def _add_same(panels: Panels, title: str, part: Settings) -> None:
+    """Settings that many cells share; as JSON they are compared at little cost."""
+    panels.same_pairs(
+        title, part.model_dump_json(), lambda: settings_of(part.model_dump(mode="json"))
+    )
 
 
 def _add_cost(panels: Panels, record: Record) -> None:
@@ -124,34 +134,39 @@ def _add_cost(panels: Panels, record: Record) -> None:
             "trainable in all": counts.trainable,
             "frozen": counts.frozen,
         }
-        panels.pairs("Parameters", {name: f"{each:,}" for name, each in numbers.items()})
+        texts = {name: f"{each:,}" for name, each in numbers.items()}
+        panels.same_pairs("Parameters", counts.model_dump_json(), lambda: texts)
     if (timing := record.timing) is not None:
         memory = timing.peak_memory_bytes
         times = {
-            "training loop, s": round(timing.train_seconds, 2),
-            "whole cell, s": round(timing.total_seconds, 2),
-            "training images per second": round(timing.train_images_per_second, 2),
+            "training loop, s": timing.train_seconds,
+            "whole cell, s": timing.total_seconds,
+            "training images per second": timing.train_images_per_second,
             "peak accelerator memory, bytes": None if memory is None else f"{memory:,}",
         }
-        panels.pairs("Time and memory", times, own=True)
+        panels.pairs("Time and memory", times, digits=2)
 
 
 def _add_view(panels: Panels, record: Record) -> None:
     if record.view is not None:
-        view = record.view.model_dump(mode="json")
-        panels.pairs("How a test image became the input", dict(flattened(view)))
+        _add_same(panels, "How a test image became the input", record.view)
 
 
 def _add_provenance(panels: Panels, record: Record) -> None:
     own = {"cell": record.id, "seed": record.cell.seed}
     if (environment := record.environment) is not None:
         own |= {"started, UTC": environment.started}
-    panels.pairs("This cell", own, own=True)
+    panels.pairs("This cell", own)
     if environment is not None:
-        panels.pairs("Where it ran", _ran(environment))
+        key = environment.model_dump_json(exclude={"started"})
+        panels.same_pairs("Where it ran", key, lambda: _ran(environment))
     hashed = ("target", "backbone", "code")
     hashes = {name: record.identity[name] for name in hashed if name in record.identity}
-    panels.pairs("Hashes and identity of target and backbone", dict(flattened(hashes)))
+    panels.same_pairs(
+        "Hashes and identity of target and backbone",
+        json.dumps(hashes),
+        lambda: settings_of(hashes),
+    )
 
 
 def _ran(environment: Environment) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
 #: Columns shorter than this are not worth a dictionary.
 _SHORT = 8
@@ -48,6 +48,7 @@ class Shared:
     def __init__(self) -> None:
         self.values: list[Any] = []
         self._places: dict[str, int] = {}
+        self._made: dict[Hashable, int] = {}
 
     def place(self, value: Any) -> int:
         """Where ``value`` (of JSON types) stands in ``values``; equal values share a place."""
@@ -56,6 +57,12 @@ class Shared:
             self._places[key] = len(self.values)
             self.values.append(value)
         return self._places[key]
+
+    def once(self, key: Hashable, make: Callable[[], Any]) -> int:
+        """Where the value made for ``key`` stands; it is made for the first of equal keys."""
+        if key not in self._made:
+            self._made[key] = self.place(make())
+        return self._made[key]
 
 
 class Anchors:

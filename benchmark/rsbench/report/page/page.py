@@ -154,7 +154,9 @@ def _content(report: Report, rendered: Mapping[str, Rendered]) -> dict[str, Any]
         "summary_tables": [views.table(each, anchors.of(each.name)) for each in summary.tables],
         "sections": [views.section(each) for each in report.sections],
         "cells": json_text(cells_data(records)),
-        "cell_list": json_text([[each.id, each.cell.seed] for each in records]),
+        "cell_list": json_text(
+            [[each.id, each.cell.seed, each.cell.label, each.status] for each in records]
+        ),
     }
 
 

@@ -11,7 +11,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rsbench.report.page.embed import Shared
 
@@ -26,11 +26,31 @@ class Panels:
         self._shared = shared
         self.made: list[list[Any]] = []
 
-    def pairs(self, title: str, pairs: Mapping[str, Any], own: bool = False) -> None:
-        """Names and values; nothing where there are none. ``own``: no other cell has these."""
-        values = [scalar(value) for value in pairs.values()]
-        if values:
-            self._add({"kind": "pairs", "title": title, "names": list(pairs)}, values, own)
+    def pairs(self, title: str, pairs: Mapping[str, Any], digits: int | None = None) -> None:
+        """Names and values of this cell alone; nothing where there are none.
+
+        Args:
+            title: heading.
+            pairs: value of each name.
+            digits: decimals of every number; None for as many as each has.
+        """
+        if pairs:
+            names = self._names("pairs", title, tuple(pairs), digits)
+            self.made.append([names, [scalar(value) for value in pairs.values()]])
+
+    def same_pairs(self, title: str, key: str, make: Callable[[], Mapping[str, Any]]) -> None:
+        """Names and values that other cells have as well.
+
+        Args:
+            title: heading.
+            key: equal where the pairs are equal, so that they are made once.
+            make: makes the pairs.
+        """
+        once = self._shared.once
+        names = once((title, key, "names"), lambda: _shape("pairs", title, list(make())))
+        values = once((title, key), lambda: [scalar(value) for value in make().values()])
+        if self._shared.values[values]:
+            self.made.append([names, values])
 
     def table(
         self,
@@ -38,7 +58,7 @@ class Panels:
         fixed: Mapping[str, Sequence[Any]],
         own: Mapping[str, Sequence[Any]],
         curve: str = "",
-        note: str = "",
+        digits: int | None = None,
     ) -> None:
         """Columns by heading: ``fixed`` ones that many cells have, then the cell's own.
 
@@ -47,30 +67,41 @@ class Panels:
             fixed: columns stored once for all cells that have the same.
             own: columns of this cell.
             curve: heading of a column that is also drawn as a line, "" for none.
-            note: a sentence below the title.
+            digits: decimals of the cell's own numbers; None for as many as each has.
         """
-        shape = {
-            "kind": "table",
-            "title": title,
-            "names": [*fixed, *own],
-            "fixed": [[scalar(value) for value in column] for column in fixed.values()],
-            "curve": curve,
-            "note": note,
-        }
-        self._add(shape, [[scalar(value) for value in column] for column in own.values()], True)
+        names = (*fixed, *own)
+        key = (title, names, tuple(map(tuple, fixed.values())))
+        shape = self._shared.once(
+            key,
+            lambda: (
+                _shape("table", title, list(names))
+                | {
+                    "fixed": [[scalar(value) for value in column] for column in fixed.values()],
+                    "curve": curve,
+                    "digits": [None] * len(fixed) + [digits] * len(own),
+                }
+            ),
+        )
+        self.made.append([shape, [[scalar(value) for value in each] for each in own.values()]])
 
     def list(self, title: str, sentences: Sequence[str]) -> None:
         """Sentences; nothing where there are none."""
         if sentences:
-            self._add({"kind": "list", "title": title}, list(sentences), False)
+            self.made.append([self._names("list", title), self._shared.place(list(sentences))])
 
     def text(self, title: str, text: str) -> None:
         """Text as it is, lines kept."""
-        self._add({"kind": "text", "title": title}, [text], False)
+        self.made.append([self._names("text", title), self._shared.place([text])])
 
-    def _add(self, shape: dict[str, Any], data: list[Any], own: bool) -> None:
-        place = self._shared.place
-        self.made.append([place(shape), data if own else place(data)])
+    def _names(
+        self, kind: str, title: str, names: tuple[str, ...] = (), digits: int | None = None
+    ) -> int:
+        key = (kind, title, names, digits)
+        return self._shared.once(key, lambda: _shape(kind, title, list(names), digits))
+
+
+def _shape(kind: str, title: str, names: list[str], digits: int | None = None) -> dict[str, Any]:
+    return {"kind": kind, "title": title, "names": names, "digits": digits}
 
 
 def scalar(value: Any) -> Any:
@@ -81,7 +112,7 @@ def scalar(value: Any) -> Any:
         return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else str(value)
     if value is None or isinstance(value, int | str):
         return value
-    return ", ".join(written(each) for each in value) if value else "(none)"
+    return written(value)
 
 
 def written(value: Any) -> str:
@@ -96,14 +127,19 @@ def written(value: Any) -> str:
     return str(value) if value != "" else '""'
 
 
-def flattened(settings: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
-    """Every setting with its dotted name, as text; empty mappings too."""
+def settings_of(part: Mapping[str, Any]) -> dict[str, str]:
+    """Every setting by its dotted name, as one would write it."""
+    return {name: written(value) for name, value in flattened(part)}
+
+
+def flattened(settings: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value with its dotted name; empty mappings too."""
     for key, value in settings.items():
         name = f"{path}{key}"
         if isinstance(value, dict) and value:
             yield from flattened(value, f"{name}.")
         else:
-            yield name, written(value)
+            yield name, value
 
 
 def left_out(what: str, identifier: str) -> str:

@@ -22,8 +22,8 @@ def table_data(table: Table, numbers: Mapping[str, int]) -> dict[str, Any]:
         numbers: place of each cell, by its id, in the list of cells of the page.
 
     Returns:
-        JSON values: ``name``; ``columns`` (title, unit, group, whether numeric, the text of each
-        field, and the numbers to sort by, null where the text or the file's field does);
+        JSON values: ``name``; ``columns`` (title, unit, group, the text of each field, and
+        the numbers to sort by, null where that is the text);
         ``files``: name and fields of each column of the CSV file, or the number of the shown
         column that has the same fields; ``cells``: places of the cells behind each row.
     """
@@ -46,7 +46,6 @@ def _column(column: Column, values: Sequence[Value]) -> dict[str, Any]:
         "title": column.title,
         "unit": column.unit,
         "group": column.group,
-        "numeric": numeric,
         "text": [shown(value, column) for value in values],
         "keys": packed([_key(value) for value in values]) if numeric else None,
     }

@@ -1,7 +1,8 @@
 /** Shows what is known of one cell, over the page; `#cell-<id>` in the address opens it. */
 class CellView {
-  constructor(dialog, script) {
+  constructor(dialog, cells, script) {
     this.dialog = dialog;
+    this.cells = new Map(cells.map(([id, , label, status]) => [id, { label, status }]));
     this.script = script;
     this.data = null; // read when the first cell is opened: it is most of the page
     dialog.addEventListener("close", () => this.closed());
@@ -30,15 +31,14 @@ class CellView {
 
   content(id) {
     const close = button("Close", () => this.dialog.close(), { class: "close" });
-    if (!Object.hasOwn(this.data.cells, id)) {
-      return [close, element("h2", { id: "cell-title" }, "Unknown cell"),
-        element("p", {}, `This report has no cell ${id}.`)];
+    const cell = this.cells.get(id);
+    if (cell === undefined) {
+      return [headed("Unknown cell", close), element("p", {}, `This report has no cell ${id}.`)];
     }
-    const [label, status, panels] = this.data.cells[id];
-    const heading = element("h2", { id: "cell-title" }, label);
-    const state = element("p", { class: status === "failed" ? "state bad" : "state" },
-      `${status}; cell `, element("code", {}, id));
-    return [close, heading, state, ...panels.map((panel) => this.panel(panel))];
+    const state = element("p", { class: cell.status === "failed" ? "state bad" : "state" },
+      `${cell.status}; cell `, element("code", {}, id));
+    const panels = this.data.cells[id].map((panel) => this.panel(panel));
+    return [headed(cell.label, close), state, ...panels];
   }
 
   panel([place, data]) {
@@ -50,14 +50,21 @@ class CellView {
   }
 }
 
-function shownValue(value) {
-  return value === null ? EMPTY : String(value);
+/** The title of the view, which stays in sight, with the button that closes it. */
+function headed(title, close) {
+  return element("header", { class: "heading" }, element("h2", { id: "cell-title" }, title), close);
+}
+
+/** A value for readers; fractions with so many digits where that is given. */
+function shownValue(value, digits = null) {
+  if (value === null) return EMPTY;
+  return digits !== null && typeof value === "number" ? value.toFixed(digits) : String(value);
 }
 
 function pairs(shape, values) {
   const list = element("dl");
   shape.names.forEach((name, number) => {
-    list.append(element("div", {}, element("dt", {}, name), element("dd", {}, shownValue(values[number]))));
+    list.append(element("div", {}, element("dt", {}, name), element("dd", {}, shownValue(values[number], shape.digits))));
   });
   return [list];
 }
@@ -73,8 +80,9 @@ function valueTable(shape, values) {
   const body = table.createTBody();
   for (let row = 0; row < columns[0].length; row += 1) {
     const line = body.insertRow();
-    columns.forEach((column) => {
-      line.append(element("td", { class: kindOf(column) }, shownValue(column[row])));
+    columns.forEach((column, number) => {
+      const text = shownValue(column[row], shape.digits[number]);
+      line.append(element("td", { class: kindOf(column) }, text));
     });
   }
   const scroll = element("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": shape.title }, table);
@@ -82,7 +90,7 @@ function valueTable(shape, values) {
 }
 
 function kindOf(column) {
-  return column.every((value) => value === null || typeof value === "number") ? "number" : "words";
+  return column.every((value) => value === null || typeof value === "number") ? "number" : "short";
 }
 
 function sentences(shape, values) {

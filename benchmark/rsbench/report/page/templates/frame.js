@@ -92,7 +92,7 @@ function start() {
   startMarks(navigation);
   startFigures(document.getElementById("enlarged"));
   startPrinting(tables);
-  const view = new CellView(document.getElementById("cell"), document.getElementById("cell-data"));
+  const view = new CellView(document.getElementById("cell"), cells, document.getElementById("cell-data"));
   addEventListener("hashchange", () => view.follow());
   view.follow();
 }

@@ -2,6 +2,8 @@
 const PAGE_ROWS = 100;
 /** Rows that a table has on paper. */
 const PRINTED_ROWS = 500;
+/** Characters of a text that may stand on several lines. */
+const LONG_TEXT = 30;
 /** Links to cells in one row. */
 const MOST_LINKS = 12;
 
@@ -16,11 +18,7 @@ class TableView {
     this.cells = cells;
     this.table = box.querySelector("table");
     this.data = embedded(box.querySelector("script"));
-    this.columns = this.data.columns.map((column) => ({
-      ...column,
-      text: unpacked(column.text),
-      keys: column.keys && unpacked(column.keys),
-    }));
+    this.columns = this.data.columns.map(readColumn);
     this.original = Array.from({ length: this.data.rows }, (_, row) => row);
     this.rows = this.original;
     this.sorted = { column: -1, descending: false };
@@ -77,11 +75,12 @@ class TableView {
     const line = head.insertRow();
     this.headings = this.columns.map((column, number) => {
       const mark = element("span", { class: "mark", "aria-hidden": "true" });
-      const sort = button(column.title, () => this.sortBy(number));
-      if (column.unit) sort.append(element("span", { class: "unit" }, ` (${column.unit})`));
+      const title = element("span", {}, column.title);
+      if (column.unit) title.append(element("span", { class: "unit" }, ` (${column.unit})`));
+      const sort = button(title, () => this.sortBy(number));
       sort.append(mark);
       const heading = element("th", { scope: "col", "aria-sort": "none" }, sort);
-      if (column.numeric) heading.className = "number";
+      heading.className = column.kind;
       line.append(heading);
       return heading;
     });
@@ -172,9 +171,7 @@ class TableView {
   line(row) {
     const line = element("tr");
     this.columns.forEach((column) => {
-      const cell = element("td", {}, column.text[row]);
-      if (column.numeric) cell.className = "number";
-      line.append(cell);
+      line.append(element("td", { class: column.kind }, column.text[row]));
     });
     if (this.hasCells) line.append(this.links(this.data.cells[row]));
     return line;
@@ -184,8 +181,8 @@ class TableView {
   links(places) {
     const cell = element("td", { class: "links" });
     for (const place of places.slice(0, MOST_LINKS)) {
-      const [id, seed] = this.cells[place];
-      cell.append(element("a", { href: `#cell-${id}`, "aria-label": `cell of seed ${seed}` }, String(seed)));
+      const [id, seed, label] = this.cells[place];
+      cell.append(element("a", { href: `#cell-${id}`, title: label, "aria-label": label }, String(seed)));
     }
     if (places.length > MOST_LINKS) cell.append(` and ${places.length - MOST_LINKS} more`);
     return cell;
@@ -200,6 +197,14 @@ class TableView {
     const text = lines.map((line) => line.map(csvField).join(",") + "\n").join("");
     download(`${this.data.name}.csv`, text, "text/csv");
   }
+}
+
+/** A column with its lists unpacked, and how wide its text may stand. */
+function readColumn(column) {
+  const text = unpacked(column.text);
+  const keys = column.keys && unpacked(column.keys);
+  const long = text.some((each) => each.length > LONG_TEXT);
+  return { ...column, text, keys, kind: keys ? "number" : long ? "long" : "short" };
 }
 
 function csvField(text) {
