@@ -79,6 +79,7 @@ def test_the_wheel_holds_matrices_weights_and_type_markers(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {f"{package}/py.typed" for package in OWN} <= names
     assert {"rsbench/matrices/smoke.yaml", "rsbench/matrices/demo.yaml"} <= names
+    assert {"rsbench/published/data/tables.yaml", "rsbench/published/data/main.csv"} <= names
     assert "rsbench_baselines/demo_backbone/demo_vit.safetensors" in names
     assert "rsbench/plugin_kit/templates/dataset/PACKAGE/target.py.txt" in names
 

@@ -75,7 +75,9 @@ def _with_paper(folder: RunFolder, out: Path | None, console: Console) -> None:
     table, order = paper_table(comparison), order_table(comparison)
     measured = [n for n, each in enumerate(comparison.comparisons) if each.difference is not None]
     short = replace(table, rows=tuple(table.rows[n] for n in measured))
-    keys = ("id", "published", "uncertainty", "row", "reading", "ours", "difference", "verdict")
+    keys = ["id", "published", "uncertainty", "ours", "difference", "verdict"]
+    if len({row[0] for row in short.rows}) < len(short.rows):  # several rows fit one number
+        keys += ["row", "reading"]
     print_table(short, keys, console)
     if any(step.rows for step in comparison.order):
         print_table(order, ("better", "worse", "published", "ours", "verdict"), console)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from rsbench.report.artefacts import Table
 
+#: Columns that a narrow terminal may break into several lines.
+_WRAPPING = ("id", "row", "reading", "settings", "better", "worse")
+
 
 def place_of(folder: RunFolder, out: Path | None) -> Path | None:
     """Where tables go: ``out``, else the run's own; None for a published run without ``out``."""
@@ -68,7 +71,11 @@ def print_table(table: Table, keys: Sequence[str], console: Console) -> None:
 
     rich = RichTable(title=short.title, box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     for column in short.columns:
-        rich.add_column(column.title, overflow="fold")
+        if column.key in _WRAPPING:
+            rich.add_column(column.title, overflow="fold")
+        else:  # numbers and verdicts stay whole
+            title = f"{column.group} {column.title}".strip()
+            rich.add_column(title, justify="right", no_wrap=True)
     for row in short.rows:
         rich.add_row(*texts(short, row))
     console.print(rich)
