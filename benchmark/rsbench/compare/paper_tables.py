@@ -90,7 +90,7 @@ def reading_tables(comparison: PaperComparison) -> tuple[Table, ...]:
 
 def summary_table(comparison: PaperComparison) -> Table:
     """How many numbers of each published table came to which verdict."""
-    rows = []
+    rows: list[tuple[Value, ...]] = []
     for table in comparison.published.tables:
         verdicts = [each.verdict for each in _of(comparison, table)]
         rows.append((f"{table.title} ({table.where})", *(verdicts.count(v) for v in VERDICTS)))
