@@ -208,7 +208,8 @@ class ArtefactFiles:
         if not path.is_file():
             return None
         try:
-            with np.load(path) as arrays:
+            # opened here: numpy leaves a file open that it cannot read
+            with path.open("rb") as file, np.load(file) as arrays:
                 wanted = [str(name) for name in names]  # type: ignore[attr-defined]
                 if any(name not in arrays for name in wanted):
                     return None
