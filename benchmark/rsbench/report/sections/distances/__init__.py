@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from rsbench.report.transfers import DrawnTransfer
 
 #: Most transfers (backbone and target) that are drawn, four figures each.
-MOST_TRANSFERS = 4
+MOST_TRANSFERS = 3
 
 
 def drawn_cells(results: RunResults) -> frozenset[str]:
