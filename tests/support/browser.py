@@ -148,6 +148,10 @@ class Page:
         self._browser = browser
         self._session = session
 
+    def close(self) -> None:
+        """Close the page."""
+        self.call("Page.close")
+
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """A method of the DevTools protocol, of this page."""
         return self._browser.call(method, self._session, **parameters)
