@@ -43,7 +43,11 @@ class ClassBars:
 
 
 def class_bars(
-    names: Sequence[str], groups: Sequence[str], panels: Sequence[ClassBars], y_title: str
+    names: Sequence[str],
+    groups: Sequence[str],
+    panels: Sequence[ClassBars],
+    y_title: str,
+    title: str = "",
 ) -> Figure:
     """Draw one panel below the other over the same classes.
 
@@ -52,11 +56,12 @@ def class_bars(
         groups: "head", "medium" or "tail", of each class.
         panels: what is drawn.
         y_title: of the values, with the unit.
+        title: of the figure.
     """
     named = len(names) <= NAMED
     room = 0.07 * max(len(name) for name in shorten_all(names, 22)) if named else 0.2
-    height = 1.9 * len(panels) + room + 0.5
-    figure, all_axes = blank(WIDE, height, len(panels), 1, sharex=True)
+    height = 1.9 * len(panels) + room + 0.7
+    figure, all_axes = blank(WIDE, height, len(panels), 1, title, sharex=True)
     for axes, panel in zip(all_axes, panels, strict=True):
         _draw(axes, groups, panel)
         axes.set_ylabel(y_title)
@@ -72,22 +77,14 @@ def class_bars(
         for n in present
     ]
     band = Patch(facecolor="#c4c4c4", label="what the test images of one class leave to chance")
-    figure.legend(handles=[*handles, band], loc="outside upper center", ncols=4)
+    figure.legend(handles=[*handles, band], loc="outside lower center", ncols=4)
     return figure
 
 
 def _draw(axes: Axes, groups: Sequence[str], panel: ClassBars) -> None:
     places = range(len(panel.values))
-    spans = [high - low for low, high in zip(panel.low, panel.high, strict=True)]
-    axes.bar(
-        places,
-        spans,
-        bottom=list(panel.low),
-        width=1.0,
-        color="#c4c4c4",
-        zorder=0.5,
-        rasterized=len(groups) > NAMED,
-    )
+    edges = [place - 0.5 for place in range(len(panel.values) + 1)]
+    axes.stairs(panel.high, edges, baseline=panel.low, fill=True, color="#c4c4c4", zorder=0.5)
     for group in dict.fromkeys(groups):
         chosen = [place for place in places if groups[place] == group]
         axes.bar(

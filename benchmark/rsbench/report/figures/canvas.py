@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
 
-from rsbench.report.figures.labels import Box, place_around, spread
+from rsbench.report.figures.labels import Box, place_around, shorten, spread
 from rsbench.report.figures.style import QUIET
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.backends.backend_agg import RendererAgg
     from matplotlib.text import Text
+    from matplotlib.transforms import Transform
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,13 @@ class Axis:
 
 
 def blank(
-    width: float, height: float, rows: int = 1, columns: int = 1, **options: Any
+    width: float, height: float, rows: int = 1, columns: int = 1, title: str = "", **options: Any
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of this size in inches, and its axes row by row."""
+    """A figure of this size in inches with its title, and its axes row by row."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
+    if title:
+        figure.suptitle(shorten(title, 100), fontsize=10)
     axes = figure.subplots(rows, columns, squeeze=False, **options)
     return figure, list(np.asarray(axes).flat)
 
@@ -106,17 +110,28 @@ class End:
     hollow: bool = False
 
 
+#: Where the marker and the name of a line stand, points (1/72 inch) right of the axes.
+_MARKER, _NAME = 15.0, 22.0
+
+
 def name_ends(axes: Axes, ends: Sequence[End]) -> list[Text]:
     """Write the names at the right of the axes; after ``settle``, ``part_ends`` moves them."""
     return [
         axes.text(
-            *(1.07, end.level, end.name),
-            transform=axes.get_yaxis_transform(),
+            *(1.0, end.level, end.name),
+            transform=_right_of(axes, axes.get_yaxis_transform()),
             va="center",
             fontsize=7.5,
         )
         for end in ends
     ]
+
+
+def _right_of(axes: Axes, transform: Transform) -> Transform:
+    figure = axes.get_figure(root=True)
+    if figure is None:
+        raise TypeError("the axes are of no figure")
+    return transform + ScaledTranslation(_NAME / 72, 0.0, figure.dpi_scale_trans)
 
 
 def part_ends(axes: Axes, ends: Sequence[End], texts: Sequence[Text]) -> None:
@@ -125,19 +140,22 @@ def part_ends(axes: Axes, ends: Sequence[End], texts: Sequence[Text]) -> None:
         return
     renderer = _renderer(axes)
     frame = axes.get_window_extent(renderer)
+    point = renderer.points_to_pixels(1.0) / frame.width
     high = max(text.get_window_extent(renderer).height for text in texts)
     wanted = [float(axes.transData.transform((1.0, end.level))[1]) for end in ends]
     # from the last to the first, so that of equal ends the first is the upper one
     places = spread(wanted[::-1], 1.02 * high, frame.y0 + high / 2, frame.y1 - high / 2)[::-1]
     for end, text, old, new in zip(ends, texts, wanted, places, strict=True):
         before, after = ((level - frame.y0) / frame.height for level in (old, new))
-        text.set_transform(axes.transAxes)
-        text.set_position((1.07, after))
+        text.set_transform(_right_of(axes, axes.transAxes))
+        text.set_position((1.0, after))
         lead = {"transform": axes.transAxes, "color": end.colour, "clip_on": False}
-        axes.plot([1.0, 1.035], [before, after], linewidth=0.6, **lead)
+        tip = 1.0 + (_MARKER - 4.0) * point
+        axes.plot([1.0, tip], [before, after], linewidth=0.6, **lead)
         if end.marker:
             face = "white" if end.hollow else end.colour
-            axes.plot([1.045], [after], marker=end.marker, markerfacecolor=face, **lead)
+            spot = 1.0 + _MARKER * point
+            axes.plot([spot], [after], marker=end.marker, markerfacecolor=face, **lead)
 
 
 def _renderer(axes: Axes) -> RendererAgg:

@@ -25,7 +25,7 @@ _WRITTEN = 20
 
 
 def confusion_matrix(
-    shares: NDArray[np.float64], names: Sequence[str], groups: Sequence[str]
+    shares: NDArray[np.float64], names: Sequence[str], groups: Sequence[str], title: str = ""
 ) -> Figure:
     """Draw shares of each true class (rows) by predicted class (columns), in percent.
 
@@ -33,11 +33,12 @@ def confusion_matrix(
         shares: percent, shape (classes, classes); a row without test images is not-a-number.
         names: of the classes, the most frequent first.
         groups: "head", "medium" or "tail", of each class, in the same order.
+        title: of the figure.
     """
     named = len(names) <= NAMED
     side = min(max(0.24 * len(names), 3.4), WIDE - 2.3) if named else 5.2
     room = 0.075 * max(len(name) for name in shorten_all(names, 20)) if named else 0.3
-    figure, (axes,) = blank(WIDE, side + room + 0.6)
+    figure, (axes,) = blank(WIDE, side + room + 0.8, title=title)
     image = axes.imshow(
         np.ma.masked_invalid(shares),
         cmap=SEQUENTIAL,
@@ -89,4 +90,5 @@ def _write(axes: Axes, shares: NDArray[np.float64], field: float) -> None:
         if np.isfinite(value) and value >= 0.5:
             colour = "white" if value < 45 else "black"
             place = (column, row, f"{value:.0f}")
-            axes.text(*place, ha="center", va="center", fontsize=points, color=colour)
+            text = axes.text(*place, ha="center", va="center", fontsize=points, color=colour)
+            text.set_in_layout(False)  # within the axes; measuring all of them takes long

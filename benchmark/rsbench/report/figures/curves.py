@@ -63,19 +63,20 @@ class CurvePanel:
     references: Sequence[tuple[float, str]] = ()
 
 
-def curves(panels: Sequence[CurvePanel], y: Axis, across: int = 2) -> Figure:
+def curves(panels: Sequence[CurvePanel], y: Axis, across: int = 2, title: str = "") -> Figure:
     """Draw panels with one vertical axis in common.
 
     Args:
         panels: at least one; a single one takes the whole width.
         y: the vertical axis.
         across: panels in a row.
+        title: of the figure.
     """
     columns = min(across, len(panels))
     rows = -(-len(panels) // columns)
     most = max(len(panel.lines) + len(panel.references) for panel in panels)
     height = max(3.2 if columns == 1 else 2.6, 0.16 * most + 0.9)
-    figure, all_axes = blank(WIDE, rows * height + 0.2, rows, columns, sharey=True)
+    figure, all_axes = blank(WIDE, rows * height + 0.4, rows, columns, title, sharey=True)
     ends = []
     for number, (axes, panel) in enumerate(zip(all_axes, panels, strict=False)):
         ends.append(_panel(axes, panel, y, (WIDE - 1.0) / columns - 1.0))
@@ -91,24 +92,37 @@ def curves(panels: Sequence[CurvePanel], y: Axis, across: int = 2) -> Figure:
 def _panel(axes: Axes, panel: CurvePanel, y: Axis, room: float) -> tuple[list[End], list[Text]]:
     set_axes(axes, panel.x, y, room)
     axes.set_title(panel.title)
-    names = shorten_all([line.name for line in panel.lines])
+    names = shorten_all([line.name for line in panel.lines], 32)
     ends = []
     for place, (line, name) in enumerate(zip(panel.lines, names, strict=True)):
         # the first the widest: where lines lie upon each other all are seen
-        ends += _line(axes, line, name, 1.0 - place / max(len(names), 4))
+        aside = (place - (len(names) - 1) / 2) * 0.012 if _barred(panel.lines) else 0.0
+        ends += _line(axes, line, name, 1.0 - place / max(len(names), 4), aside)
     for level, name in panel.references:
         axes.axhline(level, color=QUIET, linestyle=":", linewidth=1.2)
         ends.append(End(level, name, QUIET))
     return ends, name_ends(axes, ends)
 
 
-def _line(axes: Axes, line: Line, name: str, weight: float) -> list[End]:
+def _barred(lines: Sequence[Line]) -> bool:
+    """Whether error bars of several lines could hide each other."""
+    return sum(any(line.deviations) for line in lines) > 1
+
+
+def _aside(axes: Axes, x: Sequence[float], share: float) -> list[float]:
+    """``x`` moved by a share of its range as it is seen."""
+    if axes.get_xscale() == "log":
+        return [each * (max(x) / min(x)) ** share for each in x]
+    return [each + (max(x) - min(x)) * share for each in x]
+
+
+def _line(axes: Axes, line: Line, name: str, weight: float, aside: float) -> list[End]:
     known = [value for value in line.y if value is not None]
     if not known:
         return []
     drawn = look(line.number)
     axes.errorbar(
-        list(line.x),
+        _aside(axes, line.x, aside),
         [float("nan") if value is None else value for value in line.y],
         yerr=[each or 0.0 for each in line.deviations],
         color=drawn.colour,

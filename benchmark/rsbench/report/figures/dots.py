@@ -45,6 +45,7 @@ def dots_with_intervals(
     x_title: str,
     y_title: str = "",
     references: Sequence[tuple[float, str]] = (),
+    title: str = "",
 ) -> Figure:
     """Draw all series over the same lines, the first name at the top.
 
@@ -54,11 +55,12 @@ def dots_with_intervals(
         x_title: the value, with its unit.
         y_title: what the lines are.
         references: values with their names, drawn as dotted lines.
+        title: of the figure.
     """
-    step = max(0.3, 0.13 * len(series))
+    step = max(0.3 if len(names) <= 15 else 0.21, 0.13 * len(series))
     entries = len(series) + len(references)
     legend = 0.2 * -(-entries // 3) + 0.1 if entries > 1 else 0.0
-    figure, (axes,) = blank(WIDE, step * len(names) + 0.75 + legend, 1, 1)
+    figure, (axes,) = blank(WIDE, step * len(names) + 1.0 + legend, title=title)
     for place, each in enumerate(series):
         offset = (place - (len(series) - 1) / 2) * 0.7 / max(len(series), 2)
         _draw(axes, each, offset)
@@ -71,7 +73,7 @@ def dots_with_intervals(
     axes.set_xlabel(x_title)
     axes.set_ylabel(y_title)
     if entries > 1:
-        figure.legend(loc="outside upper center", ncols=min(3, entries))
+        figure.legend(loc="outside lower center", ncols=min(3, entries))
     _say_empty(axes, series)
     return figure
 

@@ -24,7 +24,7 @@ _LINE = 0.27
 SHAPES = {
     "higher": (">", COLOURS[2], "higher"),
     "lower": ("<", COLOURS[3], "lower"),
-    "noise": ("o", COLOURS[0], "within the noise"),
+    "noise": ("o", COLOURS[0], "within the noise (after Holm's correction)"),
     "none": ("D", "white", "no verdict (fewer than three seeds)"),
 }
 
@@ -150,13 +150,18 @@ def _numbers(axes: Axes, places: Sequence[float], lines: Sequence[ForestLine]) -
     twin = axes.secondary_yaxis("right")
     texts = []
     for line in lines:
-        text = f"{line.difference:+.1f}"
+        text = _signed(line.difference)
         if line.both is not None:
-            text += f" [{line.both[0]:+.1f}, {line.both[1]:+.1f}]"
+            text += f" [{_signed(line.both[0])}, {_signed(line.both[1])}]"
         texts.append(f"{text}, {line.seeds} {'seed' if line.seeds == 1 else 'seeds'}")
     twin.set_yticks([-place for place in places], texts)
     twin.tick_params(axis="y", length=0, labelsize=8)
     twin.spines["right"].set_visible(False)
+
+
+def _signed(value: float) -> str:
+    text = f"{value:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text
 
 
 def _legend(figure: Figure, lines: Sequence[ForestLine]) -> None:

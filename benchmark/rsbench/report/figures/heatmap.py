@@ -39,7 +39,7 @@ class Grid:
         title: above it, "" for none.
         empty: what stands in a field without number, by row and column: "not run", "failed";
             their first letter in capitals where fields are small.
-        best: mark the largest value with a frame.
+        best: mark the largest value with a frame (all of them where several are equal).
     """
 
     values: NDArray[np.float64]
@@ -71,7 +71,11 @@ class Colouring:
 
 
 def heatmap(
-    grids: Sequence[tuple[Grid, Colouring]], row_title: str, column_title: str, across: int = 0
+    grids: Sequence[tuple[Grid, Colouring]],
+    row_title: str,
+    column_title: str,
+    across: int = 0,
+    title: str = "",
 ) -> Figure:
     """Draw grids of the same rows and columns, each with a colour bar where the colouring changes.
 
@@ -80,19 +84,20 @@ def heatmap(
         row_title: of all vertical axes.
         column_title: of all horizontal axes.
         across: grids in a row; 0 for as many as fit (one above six columns).
+        title: of the figure.
     """
     columns = len(grids[0][0].columns)
     fitting = across or max(1, min(len(grids), 12 // max(columns, 4)))
     lines = -(-len(grids) // fitting)
     tallest = max(len(grid.rows) for grid, _ in grids)
-    field_height = 0.3 if tallest <= 14 else max(4.0 / tallest, 0.1)
+    field_height = max(0.3, 1.3 / tallest) if tallest <= 14 else max(4.0 / tallest, 0.1)
     # the names of columns stand upright where they would meet
     names = [name for grid, _ in grids for name in shorten_all(grid.columns, _MOST)]
     longest = max(len(name) for name in names)
     field_width = (WIDE - 1.6) / fitting / columns
     steep = 0.075 * longest > field_width
     height = lines * (field_height * tallest + 0.75 + (0.065 * longest if steep else 0.0)) + 0.2
-    figure, all_axes = blank(WIDE, height, lines, fitting)
+    figure, all_axes = blank(WIDE, height + 0.3 * bool(title), lines, fitting, title)
     for number, axes in enumerate(all_axes):
         if number >= len(grids):
             axes.set_axis_off()
@@ -159,15 +164,16 @@ def _write(
     for (row, column), text in grid.empty.items():
         words, points = _said(text, size)
         _text(axes, row, column, words, points, QUIET)
-    if grid.best and texts:
-        row, column = np.unravel_index(np.nanargmax(grid.values), grid.values.shape)
-        frame = Rectangle((float(column) - 0.47, float(row) - 0.47), 0.94, 0.94, fill=False)
+    highest = np.nanmax(grid.values) if grid.best and texts else np.inf
+    for row, column in np.argwhere(grid.values == highest).tolist():
+        frame = Rectangle((column - 0.47, row - 0.47), 0.94, 0.94, fill=False)
         frame.set(edgecolor="#D55E00", linewidth=2.2, clip_on=False)
         axes.add_patch(frame)
 
 
 def _text(axes: Axes, row: int, column: int, text: str, points: float, colour: str) -> None:
-    axes.text(column, row, text, ha="center", va="center", fontsize=points, color=colour)
+    field = axes.text(column, row, text, ha="center", va="center", fontsize=points, color=colour)
+    field.set_in_layout(False)  # it lies within the axes, and measuring all of them takes long
 
 
 def _number(value: float, colouring: Colouring) -> str:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _LINE = 0.19
 _BAR = 0.45
 _LABEL = 0.3
+#: Most characters of a method's name.
+_LONGEST = 26
 
 
 def critical_difference_diagram(ranks: AverageRanks, title: str) -> Figure:
@@ -30,22 +32,29 @@ def critical_difference_diagram(ranks: AverageRanks, title: str) -> Figure:
         title: of the figure.
     """
     methods = list(ranks.ranks.items())
-    names = dict(zip(ranks.ranks, shorten_all(list(ranks.ranks), 30), strict=True))
+    names = dict(zip(ranks.ranks, shorten_all(list(ranks.ranks), _LONGEST), strict=True))
     bars = _BAR * len(ranks.cliques) + 0.4
     lines = (len(methods) + 1) // 2
     depth = bars + lines + 0.4
     figure, (axes,) = blank(WIDE, _LINE * (depth + 4.0) + 0.35)
     figure.suptitle(title, fontsize=10)
-    worst = max(len(methods), 2)
-    margin = 0.42 * (worst - 1)
+    worst = len(methods)
+    margin = _margin(worst - 1, list(names.values()))
     axes.set(xlim=(1 - margin, worst + margin), ylim=(-depth, 3.2))
     axes.set_axis_off()
     _rank_axis(axes, worst)
     _critical(axes, ranks.critical_difference or 0.0)
     _bars(axes, ranks)
-    _labels(axes, methods[:lines], names, bars, (1 - 0.06 * (worst - 1), "right"))
-    _labels(axes, methods[lines:][::-1], names, bars, (worst + 0.06 * (worst - 1), "left"))
+    away = 0.06 * (worst - 1)
+    _labels(axes, methods[:lines], names, bars, (1 - away, "right"))
+    _labels(axes, methods[lines:][::-1], names, bars, (worst + away, "left"))
     return figure
+
+
+def _margin(span: float, names: Sequence[str]) -> float:
+    """Room for the names at each side, in ranks."""
+    inches = 0.072 * (max(map(len, names)) + 6) + 0.3
+    return span * inches / (WIDE - 2 * inches)
 
 
 def _rank_axis(axes: Axes, worst: int) -> None:
@@ -53,9 +62,7 @@ def _rank_axis(axes: Axes, worst: int) -> None:
     for rank in range(1, worst + 1):
         axes.plot([rank, rank], [0, 0.35], color="black", linewidth=1.0)
         axes.text(rank, 0.5, str(rank), ha="center", va="bottom", fontsize=8)
-    axes.text(
-        (1 + worst) / 2, 1.35, "average rank (1 is best)", ha="center", va="bottom", fontsize=8.5
-    )
+    axes.text(worst, 1.5, "average rank (1 is best)", ha="right", va="bottom", fontsize=8.5)
 
 
 def _critical(axes: Axes, critical: float) -> None:
@@ -92,5 +99,12 @@ def _labels(
         axes.plot([rank, rank, edge], [0, height, height], color=QUIET, linewidth=0.8)
         axes.plot([rank], [0], "o", color="black", markersize=3.5)
         text = f"{names[method]}  {rank:.2f}" if side == "right" else f"{rank:.2f}  {names[method]}"
-        shift = -0.08 if side == "right" else 0.08
-        axes.text(edge + shift, height, text, ha=side, va="center", fontsize=8.5)
+        axes.annotate(
+            text,
+            (edge, height),
+            (-3 if side == "right" else 3, 0),
+            textcoords="offset points",
+            ha=side,
+            va="center",
+            fontsize=8.5,
+        )

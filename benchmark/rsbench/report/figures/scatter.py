@@ -54,6 +54,7 @@ def scatter_with_size(
     size_title: str,
     arrows: Sequence[tuple[int, int]] = (),
     digits: int = 1,
+    title: str = "",
 ) -> Figure:
     """Draw points whose diameter is proportional to their size.
 
@@ -64,8 +65,9 @@ def scatter_with_size(
         size_title: what the size is, with the unit.
         arrows: from one point to another, by index.
         digits: decimals in the size legend.
+        title: of the figure.
     """
-    figure, (axes,) = blank(WIDE, 4.6)
+    figure, (axes,) = blank(WIDE, 5.0, title=title)
     set_axes(axes, x, y)
     largest = max((point.size for point in points if point.size is not None), default=0.0)
     widths = [_width(point.size, largest) for point in points]
@@ -97,11 +99,10 @@ def front(
         x: the cost: less is better.
         y: the gain: more is better.
         best: indices of the undominated points, by ascending cost.
-        title: above the axes.
+        title: of the figure.
     """
-    figure, (axes,) = blank(WIDE, 4.2)
+    figure, (axes,) = blank(WIDE, 4.2, title=title)
     set_axes(axes, x, y)
-    axes.set_title(title)
     steps = [(points[n].x, points[n].y) for n in best]
     if steps:
         axes.step(*zip(*steps, strict=True), where="post", color=QUIET, linewidth=1.2, zorder=1)
@@ -166,7 +167,7 @@ def _size_legend(
             handles=handles,
             title=title,
             title_fontsize=8,
-            loc="outside upper center",
+            loc="outside lower center",
             ncols=len(handles),
             handleheight=_LARGEST / 7.5,
             handletextpad=1.2,

@@ -43,17 +43,18 @@ class Paths:
     blocks: Sequence[int]
 
 
-def trajectories(panels: Sequence[Paths], x_title: str, y_title: str) -> Figure:
+def trajectories(panels: Sequence[Paths], x_title: str, y_title: str, title: str = "") -> Figure:
     """Draw positive paths on a logarithmic axis; their geometric mean is the thick line.
 
     Args:
         panels: up to three stand side by side.
         x_title: of the steps.
         y_title: of the values.
+        title: of the figure.
     """
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
-    figure, all_axes = blank(WIDE, 2.5 * rows + 0.4, rows, columns, sharey=True)
+    figure, all_axes = blank(WIDE, 2.5 * rows + 0.6, rows, columns, title, sharey=True)
     blocks = max(max(panel.blocks) for panel in panels) + 1
     colours = mpl.colormaps[SEQUENTIAL].resampled(blocks)
     norm = BoundaryNorm(np.arange(blocks + 1) - 0.5, blocks)

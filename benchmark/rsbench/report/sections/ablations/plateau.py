@@ -1,0 +1,115 @@
+"""How wide the good settings of a method are on a grid of two numbers, and how bad the bad ones."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rsbench.report.sections.ablations.axes import StudyAxis
+    from rsbench.report.sections.ablations.study import Subject
+
+#: How far, in points, a setting may be below the method's best and still be on its plateau.
+TOLERANCES = (1.0, 2.0)
+
+
+@dataclass(frozen=True)
+class GridMeans:
+    """Mean-class accuracy of one method over two numeric axes, percent, mean over seeds.
+
+    Attributes:
+        axes: the two.
+        means: shape (first axis, second axis), ascending numbers; not-a-number where nothing is
+            finished.
+    """
+
+    axes: tuple[StudyAxis, StudyAxis]
+    means: NDArray[np.float64]
+
+    @property
+    def finished(self) -> int:
+        """Number of settings with a result."""
+        return int(np.isfinite(self.means).sum())
+
+    def setting(self, place: tuple[int, int]) -> tuple[str, str]:
+        """Labels of a place in the grid."""
+        first, second = self.axes
+        return first.ordered[place[0]], second.ordered[place[1]]
+
+    def highest(self) -> tuple[int, int]:
+        """Place of the best setting; at least one must be finished."""
+        return self._place(int(np.nanargmax(self.means)))
+
+    def lowest(self) -> tuple[int, int]:
+        """Place of the worst setting; at least one must be finished."""
+        return self._place(int(np.nanargmin(self.means)))
+
+    def _place(self, number: int) -> tuple[int, int]:
+        row, column = np.unravel_index(number, self.means.shape)
+        return int(row), int(column)
+
+    def within(self, tolerance: float) -> int:
+        """Number of settings at most ``tolerance`` points below the best."""
+        return int((self.means >= np.nanmax(self.means) - tolerance).sum())
+
+    def below(self, level: float) -> int:
+        """Number of settings below ``level`` percent."""
+        return int((self.means < level).sum())
+
+    def default(self) -> tuple[int, int]:
+        """The middle of the grid: shipped grids lie around the default setting."""
+        return len(self.axes[0].values) // 2, len(self.axes[1].values) // 2
+
+    def width(self, along: int, tolerance: float) -> float | None:
+        """Width of the plateau along one axis, the other at its default.
+
+        The longest run of neighbouring values at most ``tolerance`` points below the method's best
+        of the whole grid, from its first to its last value.
+
+        Args:
+            along: 0 or 1, the axis that is walked along.
+            tolerance: points.
+
+        Returns:
+            Octaves on an axis of powers of 2, decades on other logarithmic axes, else the
+            difference; 0 for a single value, None where no setting of the line is good enough.
+        """
+        other = self.default()[1 - along]
+        line = self.means[:, other] if along == 0 else self.means[other]
+        good = line >= np.nanmax(self.means) - tolerance
+        numbers = sorted(self.axes[along].numbers or ())
+        base = self.axes[along].log
+        widths = [
+            _distance(numbers[start], numbers[end], base)
+            for start in range(len(numbers))
+            for end in range(start, len(numbers))
+            if bool(good[start : end + 1].all())
+        ]
+        return max(widths) if widths else None
+
+
+def _distance(low: float, high: float, base: int) -> float:
+    return math.log(high / low, base) if base else high - low
+
+
+def width_unit(axis: StudyAxis) -> str:
+    """What ``GridMeans.width`` counts along an axis."""
+    return {2: "octaves", 10: "decades"}.get(axis.log, "")
+
+
+def grid_means(subject: Subject, axes: tuple[StudyAxis, StudyAxis]) -> GridMeans:
+    """The grid of a method of a study on exactly these two axes."""
+    first, second = axes
+    means = [
+        [_number(subject.mean((one, other))) for other in second.ordered] for one in first.ordered
+    ]
+    return GridMeans(axes, np.array(means, dtype=np.float64))
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
