@@ -71,7 +71,7 @@ def write_grid(
     wanted = [
         (target, *each, place) for target in targets for each in methods for place in settings
     ]
-    wanted += [(target, *each, {}) for target in targets for each in constants]
+    wanted += [(t, *each, {}) for t in targets for each in constants]
     runs, records, listed = [], [], []
     for row, (target, method, metapeft, place) in enumerate(wanted):
         for seed in seeds:

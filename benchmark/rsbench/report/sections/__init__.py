@@ -16,6 +16,7 @@ MODULES = (
     "statistics",
     "controls",
     "modulators",
+    "ablations",
     "classes",
     "cost",
     "definitions",
