@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsbench.errors import NotComparableError
-from rsbench.statistics.outcomes import ClassSet
+from rsbench.statistics.outcomes import ClassSet, inside
 
 #: Resampled test sets by default: the ends of a 95 % interval are then good to about 5 % of it.
 DRAWS = 2000
@@ -84,8 +84,8 @@ class Resamples:
         """What one image of a class adds to each mean, shape (sets, C)."""
         weights = np.zeros((len(sets), len(self.classes)))
         for row, each in enumerate(sets):
-            inside = slice(None) if each is None else np.isin(self.classes, each)
-            weights[row, inside] = 1.0 / self.sizes[inside]
+            members = inside(self.classes, each)
+            weights[row, members] = 1.0 / self.sizes[members]
             weights[row] /= max(np.count_nonzero(weights[row]), 1)
         return weights
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rsbench.statistics.outcomes import ClassSet
+from rsbench.statistics.outcomes import ClassSet, inside
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class ClassMoments:
         """The same for these classes alone."""
         if classes is None:
             return self
-        chosen = np.isin(self.classes, np.asarray(classes, dtype=int))
+        chosen = inside(self.classes, classes)
         return ClassMoments(
             self.classes[chosen],
             self.counts[chosen],

@@ -93,7 +93,21 @@ def classes_that_occur(labels: NDArray[np.int64], classes: ClassSet) -> NDArray[
     A class without a test image has no accuracy and enters no mean, as in ``rsbench.metrics``.
     """
     present = np.unique(labels)
-    return present if classes is None else present[np.isin(present, np.asarray(classes, dtype=int))]
+    return present[inside(present, classes)]
+
+
+def inside(present: NDArray[np.int64], classes: ClassSet) -> NDArray[np.bool_]:
+    """Which of ``present`` (ascending class indices) belong to the set.
+
+    A table look-up: several times faster than ``np.isin``, whose overhead would dominate a report
+    over thousands of rows.
+    """
+    if classes is None:
+        return np.ones(present.size, dtype=np.bool_)
+    table = np.zeros(int(present[-1]) + 1 if present.size else 0, dtype=np.bool_)
+    chosen = np.asarray(classes, dtype=int)
+    table[chosen[chosen < table.size]] = True
+    return table[present]
 
 
 def _in_order(

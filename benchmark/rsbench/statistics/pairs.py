@@ -14,7 +14,7 @@ from rsbench.statistics.bootstrap import Resamples, percentiles, two_sided_p
 from rsbench.statistics.crossed import Crossed, crossed
 from rsbench.statistics.intervals import Interval, note_of_seeds, source_of
 from rsbench.statistics.moments import ClassMoments, class_moments
-from rsbench.statistics.outcomes import ClassSet, Outcomes
+from rsbench.statistics.outcomes import ClassSet, Outcomes, inside
 from rsbench.statistics.power import detectable_difference
 from rsbench.statistics.rows import seed_interval
 from rsbench.statistics.verdicts import Verdict, verdict
@@ -97,9 +97,8 @@ def compare_pair(
     differ = np.bincount(np.searchsorted(moments.classes, first.labels), weights=balance != 0)
     found: dict[str, PairedDifference | None] = {}
     for (name, classes), each in zip(sets.items(), drawn, strict=True):
-        inside = moments.of(classes)
-        differing = int(differ[np.isin(moments.classes, inside.classes)].sum())
-        found[name] = _difference(inside, each, differing, seeds, left_out, generator)
+        differing = int(differ[inside(moments.classes, classes)].sum())
+        found[name] = _difference(moments.of(classes), each, differing, seeds, left_out, generator)
     return found
 
 
