@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from rsbench.report.page.panels import flattened, left_out
+from rsbench.report.page.panels import flattened, left_out, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ def add_training(panels: Panels, record: Record, longest: int) -> None:
         longest: a list with more numbers than this is left out, and a sentence says so.
     """
     if len(record.epochs) > longest:
-        panels.list("Training log", [left_out(f"{len(record.epochs):,} epochs", record.id)])
+        panels.sentences("Training log", [left_out(f"{len(record.epochs):,} epochs", record.id)])
     elif record.epochs:
         _add_log(panels, record)
     _add_strategy(panels, record, longest)
@@ -59,14 +59,16 @@ def _add_strategy(panels: Panels, record: Record, longest: int) -> None:
     plain = {name: value for name, value in flattened(summary) if name not in tables}
     panels.pairs("Training strategy", plain)
     if isinstance(gammas, dict) and len(gammas) > longest:
-        panels.list("Modulators", [left_out(f"{len(gammas):,} modulators", record.id)])
+        panels.sentences("Modulators", [left_out(f"{len(gammas):,} modulators", record.id)])
     elif isinstance(gammas, dict) and gammas:
         _add_gammas(panels, gammas)
     for path, rows in tables.items():
         if len(rows) * len(rows[0]) > longest:
-            panels.list(f"Training strategy: {path}", [left_out(f"{len(rows):,} rows", record.id)])
+            panels.sentences(
+                f"Training strategy: {path}", [left_out(f"{len(rows):,} rows", record.id)]
+            )
         else:
-            columns = {name: [row[name] for row in rows] for name in rows[0]}
+            columns = {name: [scalar(row[name]) for row in rows] for name in rows[0]}
             panels.table(f"Training strategy: {path}", fixed=columns, own={})
 
 
@@ -91,8 +93,8 @@ def _add_gammas(panels: Panels, gammas: Mapping[str, float]) -> None:
     """By block and position where the names have them, else one under the other."""
     parts = [_MODULE.fullmatch(name) for name in gammas]
     if not all(parts):
-        values = {"gamma": list(gammas.values())}
-        panels.table("Modulators", {"module": list(gammas)}, values, digits=3)
+        column = {"gamma": list(gammas.values())}
+        panels.table("Modulators", {"module": list(gammas)}, column, digits=3)
         return
     places = [(int(part[1]), part[2]) for part in parts if part is not None]
     values = dict(zip(places, gammas.values(), strict=True))

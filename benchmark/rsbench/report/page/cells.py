@@ -53,7 +53,7 @@ def _cell(record: Record, shared: Shared, longest: int) -> list[Any]:
     if record.failure is not None or record.metrics is None:
         _add_failure(panels, record)
     _add_scores(panels, record, longest)
-    panels.list("Notes", [*record.disclaimers, *record.notes])
+    panels.sentences("Notes", [*record.disclaimers, *record.notes])
     panels.pairs("Images left out, by split", record.skipped)
     _add_settings(panels, record)
     add_training(panels, record, longest)
@@ -64,7 +64,7 @@ def _cell(record: Record, shared: Shared, longest: int) -> list[Any]:
 
 
 def _add_failure(panels: Panels, record: Record) -> None:
-    panels.list("Failure", [reason_of(record)])
+    panels.sentences("Failure", [reason_of(record)])
     if record.failure is not None:
         panels.text("Traceback", f"{record.failure.message}\n\n{record.failure.traceback}")
 
@@ -78,7 +78,7 @@ def _add_scores(panels: Panels, record: Record, longest: int) -> None:
     panels.pairs(f"Scores on the {where} images, %", scores, digits=2)
     classes = len(metrics.per_class)
     if classes > longest:
-        panels.list("Accuracy by class", [left_out(f"{classes:,} classes", record.id)])
+        panels.sentences("Accuracy by class", [left_out(f"{classes:,} classes", record.id)])
         return
     panels.table(
         "Accuracy by class",

@@ -84,7 +84,7 @@ class Panels:
         )
         self.made.append([shape, [[scalar(value) for value in each] for each in own.values()]])
 
-    def list(self, title: str, sentences: Sequence[str]) -> None:
+    def sentences(self, title: str, sentences: Sequence[str]) -> None:
         """Sentences; nothing where there are none."""
         if sentences:
             self.made.append([self._names("list", title), self._shared.place(list(sentences))])

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rsbench.report.artefacts import Column, Table
+from rsbench.report.modulators import LEARNED, control_of
 from rsbench.report.notes import cautions, remarks
 from rsbench.report.results import reason_of
-from rsbench.report.rows import control_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -123,7 +123,7 @@ def _subject(results: RunResults, records: tuple[Record, ...]) -> tuple[tuple[st
 
 def _method(record: Record) -> str:
     name = record.cell.method.name
-    return f"{name}+metapeft" if record.cell.metapeft and control_of(record) == "learned" else name
+    return f"{name}+metapeft" if record.cell.metapeft and control_of(record) == LEARNED else name
 
 
 def _listed(values: Iterable[str]) -> str:
@@ -170,10 +170,15 @@ def _counted(environments: list[Environment], value: Callable[[Environment], str
 def _tables(results: RunResults) -> tuple[Table, ...]:
     tables = []
     if len(results.failures) > MOST_SHOWN:
-        rows = tuple((each.cell.label, reason_of(each)) for each in results.failures)
-        columns = (Column("cell", "cell"), Column("reason", "reason"))
-        ids = tuple((each.id,) for each in results.failures)
-        tables.append(Table("failed-cells", "All failed cells", columns, rows, cells=ids))
+        tables.append(
+            Table(
+                name="failed-cells",
+                title="All failed cells",
+                columns=(Column("cell", "cell"), Column("reason", "reason")),
+                rows=tuple((each.cell.label, reason_of(each)) for each in results.failures),
+                cells=tuple((each.id,) for each in results.failures),
+            )
+        )
     if len(results.missing) > MOST_SHOWN:
         labels = tuple((each.label,) for each in results.missing)
         columns = (Column("cell", "cell"),)
