@@ -90,7 +90,7 @@ def heatmap(
     fitting = across or max(1, min(len(grids), 12 // max(columns, 4)))
     lines = -(-len(grids) // fitting)
     tallest = max(len(grid.rows) for grid, _ in grids)
-    field_height = max(0.3, 1.3 / tallest) if tallest <= 14 else max(4.0 / tallest, 0.1)
+    field_height = max(0.3, min(1.3 / tallest, 0.6)) if tallest <= 14 else max(4.0 / tallest, 0.1)
     # the names of columns stand upright where they would meet
     names = [name for grid, _ in grids for name in shorten_all(grid.columns, _MOST)]
     longest = max(len(name) for name in names)

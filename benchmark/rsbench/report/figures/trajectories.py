@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import BoundaryNorm
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from rsbench.report.figures.canvas import blank
 from rsbench.report.figures.style import QUIET, SEQUENTIAL, WIDE
@@ -84,5 +84,14 @@ def _draw(axes: Axes, panel: Paths, colours: Sequence[tuple[float, ...]]) -> Non
     axes.plot(panel.steps, mean, color="#D55E00", linewidth=2.2)
     axes.autoscale_view()
     axes.set_title(panel.title)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_locator(FixedLocator(_marks(panel.values)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.2g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def _marks(values: NDArray[np.float64]) -> list[float]:
+    """Powers of 2; of its root where the values span less than three octaves."""
+    octaves = np.log2(values)
+    step = 0.5 if octaves.max() - octaves.min() < 3 else 1.0
+    ends = np.floor(octaves.min() / step), np.ceil(octaves.max() / step)
+    return (2.0 ** (step * np.arange(ends[0] - 6, ends[1] + 7))).tolist()

@@ -16,6 +16,7 @@ MODULES = (
     "statistics",
     "controls",
     "modulators",
+    "gammas",
     "ablations",
     "classes",
     "cost",
