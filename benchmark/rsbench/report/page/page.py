@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from rsbench.report.artefacts import Absent, Artefact, Figure, Table
+from rsbench.report.notes import table_cautions
 from rsbench.report.page.cells import cells_data
 from rsbench.report.page.embed import Anchors, csp_hash, json_text
 from rsbench.report.page.figures import FigureView, figure_view
@@ -148,7 +149,8 @@ def _content(report: Report, rendered: Mapping[str, Rendered]) -> dict[str, Any]
     records = all_records(results)
     views = _Views(rendered, records, anchors)
     summary = summarise_run(results)
-    views.in_summary = frozenset((*summary.remarks, *(f"**{each}**" for each in summary.cautions)))
+    cautions = (f"**{each}**" for each in summary.cautions)
+    views.in_summary = frozenset((*summary.remarks, *cautions, *table_cautions(results)))
     return {
         "summary": summary,
         "summary_tables": [views.table(each, anchors.of(each.name)) for each in summary.tables],

@@ -79,7 +79,8 @@ class TableView {
       if (column.unit) title.append(element("span", { class: "unit" }, ` (${column.unit})`));
       const sort = button(title, () => this.sortBy(number));
       sort.append(mark);
-      const heading = element("th", { scope: "col", "aria-sort": "none" }, sort);
+      const printed = column.unit ? `${column.title} (${column.unit})` : column.title;
+      const heading = element("th", { scope: "col", "aria-sort": "none", "data-printed": printed }, sort);
       heading.className = column.kind;
       line.append(heading);
       return heading;
