@@ -108,10 +108,7 @@ def reliability(
         ValueError: a confidence is not a number from 0 to 1.
     """
     exact = np.asarray(confidences, dtype=np.float64)
-    if not ((exact >= 0) & (exact <= 1)).all():
-        raise ValueError("confidences must be numbers from 0 to 1: pass softmax probabilities")
-    edges = np.linspace(0.0, 1.0, bins + 1)
-    index = np.clip(np.searchsorted(edges, exact, side="left") - 1, 0, bins - 1)
+    edges, index = _binned(exact, bins)
     right = np.asarray(labels) == np.asarray(predictions)
     found = []
     for each in range(bins):
@@ -152,9 +149,19 @@ def calibration_error(
     """
     if not len(labels):
         raise ValueError("the calibration error of no samples is undefined")
-    gaps = (
-        each.count * abs(each.accuracy - each.confidence)
-        for each in reliability(labels, predictions, confidences, bins)
-        if each.accuracy is not None and each.confidence is not None
-    )
-    return sum(gaps) / len(labels)
+    exact = np.asarray(confidences, dtype=np.float64)
+    _, index = _binned(exact, bins)
+    right = np.asarray(labels) == np.asarray(predictions)
+    # the same as from ``reliability``, but fast enough for thousands of cells
+    gaps = np.bincount(index, weights=exact - right, minlength=bins)
+    return float(np.abs(gaps).sum() / len(labels))
+
+
+def _binned(
+    confidences: NDArray[np.float64], bins: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The edges of the bins, shape (bins + 1,), and the bin of each confidence."""
+    if not ((confidences >= 0) & (confidences <= 1)).all():
+        raise ValueError("confidences must be numbers from 0 to 1: pass softmax probabilities")
+    edges = np.linspace(0.0, 1.0, bins + 1)
+    return edges, np.clip(np.searchsorted(edges, confidences, side="left") - 1, 0, bins - 1)
