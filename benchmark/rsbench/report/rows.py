@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections import defaultdict
 from dataclasses import dataclass
@@ -20,6 +21,18 @@ if TYPE_CHECKING:
 
 #: Columns of accuracy and the fields of ``record.Metrics`` behind them.
 METRICS = {"head": "head", "medium": "medium", "tail": "tail", "mean": "mean_class"}
+
+
+def spread_of(values: Sequence[float]) -> Measure:
+    """Mean and sample deviation (ddof = 1) of values in one unit; undefined for none."""
+    if not values:
+        return Measure(None)
+    mean = statistics.fmean(values)
+    if len(values) == 1:
+        return Measure(mean)
+    # statistics.stdev computes with fractions: much slower, and there may be thousands of rows
+    squares = math.fsum((value - mean) ** 2 for value in values)
+    return Measure(mean, math.sqrt(squares / (len(values) - 1)))
 
 
 @dataclass(frozen=True)
@@ -96,10 +109,7 @@ class Row:
         """Mean and sample deviation over the seeds of any number; None where one is undefined."""
         values = [value(record) for record in self.records]
         known = [scale * each for each in values if each is not None]
-        if len(known) < len(values):
-            return Measure(None)
-        deviation = statistics.stdev(known) if len(known) > 1 else None
-        return Measure(statistics.fmean(known), deviation)
+        return Measure(None) if len(known) < len(values) else spread_of(known)
 
     @property
     def trainable(self) -> int:

@@ -12,10 +12,9 @@ from rsbench.report.results import without_strategy
 from rsbench.report.rows import METRICS, flat
 from rsbench.report.tables.differences import difference
 from rsbench.report.tables.layout import (
+    RowLabels,
     accuracy_columns,
     difference_columns,
-    label_columns,
-    label_fields,
     ordered_transfers,
 )
 
@@ -57,12 +56,12 @@ def controls_table(results: RunResults) -> Table | None:
     lines = [(row, group) for group in groups for row in group]
     if not lines:
         return None
-    rows = [row for row, _ in lines]
+    labels = RowLabels([row for row, _ in lines])
     return Table(
         name="controls",
         title="MetaPEFT beside its controls, accuracy in percent",
         columns=(
-            *label_columns(rows),
+            *labels.columns,
             *(Column("gamma", "gamma"), Column("seeds", "seeds")),
             *accuracy_columns(),
             *difference_columns(_COMPARED, "minus plain", "minus_plain_"),
@@ -70,9 +69,9 @@ def controls_table(results: RunResults) -> Table | None:
             Column("mean_gamma", "mean gamma", digits=3),
             Column("travel", "travel", digits=3),
         ),
-        rows=tuple((*label_fields(row, rows), *_numbers(row, group)) for row, group in lines),
+        rows=tuple((*labels.fields(row), *_numbers(row, group)) for row, group in lines),
         notes=(*table_cautions(results), _SAME_BUT_BATCHES, _MEANING, _PARTNERS),
-        cells=tuple(row.ids for row in rows),
+        cells=tuple(row.ids for row, _ in lines),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rsbench.report.artefacts import EMPTY, Artefact, Column, Measure, Section, Table, Value
 from rsbench.report.notes import shortened
 from rsbench.report.tables.differences import measure
-from rsbench.report.tables.layout import label_columns, label_fields
+from rsbench.report.tables.layout import RowLabels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,17 +53,17 @@ _NO_MEMORY = (
 
 def cost_table(results: RunResults) -> Table:
     """A line for each row of the run."""
-    rows = results.rows
+    rows, labels = results.rows, RowLabels(results.rows)
     pairs = {id(pair.tuned): pair for pair in results.pairs}
     sizes = _backbone_sizes(rows)
     memory = [_peak_memory(row) for row in rows]
     return Table(
         name="cost",
         title="Parameters, time and memory",
-        columns=(*label_columns(rows), *_COLUMNS),
+        columns=(*labels.columns, *_COLUMNS),
         rows=tuple(
             (
-                *label_fields(row, rows),
+                *labels.fields(row),
                 len(row.seeds),
                 *_parameters(row, sizes.get(row.backbone)),
                 *_times(row, pairs.get(id(row))),

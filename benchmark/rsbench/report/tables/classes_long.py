@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rsbench.report.artefacts import Column, Table, Value
 from rsbench.report.notes import table_cautions
 from rsbench.report.tables.class_rows import class_rows
-from rsbench.report.tables.layout import label_columns, label_fields
+from rsbench.report.tables.layout import RowLabels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,12 +28,13 @@ def long_table(results: RunResults, rows: Sequence[Row], without_table: Sequence
         without_table: transfers that have no readable table of their own.
     """
     kept = _that_fit(rows)
-    lines = [line for row in kept for line in _lines(row, rows)]
+    labels = RowLabels(rows)
+    lines = [line for row in kept for line in _lines(row, labels.fields(row))]
     return Table(
         name="classes",
         title="Accuracy by class, every row",
         columns=(
-            *label_columns(rows),
+            *labels.columns,
             Column("seeds", "seeds"),
             Column("class_index", "class index"),
             Column("class", "class"),
@@ -64,10 +65,10 @@ def _that_fit(rows: Sequence[Row]) -> list[Row]:
     return kept
 
 
-def _lines(row: Row, rows: Sequence[Row]) -> list[tuple[Value, ...]]:
-    labels = (*label_fields(row, rows), len(row.seeds))
+def _lines(row: Row, labels: tuple[Value, ...]) -> list[tuple[Value, ...]]:
+    seeds = len(row.seeds)
     return [
-        (*labels, each.index, each.name, each.group, each.train, each.test, each.accuracy)
+        (*labels, seeds, each.index, each.name, each.group, each.train, each.test, each.accuracy)
         for each in class_rows(row)
     ]
 

@@ -6,7 +6,7 @@ import statistics
 from typing import TYPE_CHECKING
 
 from rsbench.report.artefacts import Measure
-from rsbench.report.rows import METRICS
+from rsbench.report.rows import METRICS, spread_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,10 +32,7 @@ def minus(second: SeedValues, first: SeedValues) -> SeedValues:
 
 def measure(values: SeedValues) -> Measure:
     """Mean and sample deviation over the seeds."""
-    known = list(values.values())
-    if not known:
-        return Measure(None)
-    return Measure(statistics.fmean(known), statistics.stdev(known) if len(known) > 1 else None)
+    return spread_of(list(values.values()))
 
 
 def difference(second: Row, first: Row, column: str) -> Measure:

@@ -9,9 +9,8 @@ from rsbench.report.notes import shortened, table_cautions
 from rsbench.report.rows import METRICS
 from rsbench.report.tables.differences import accuracies, average, measure, minus
 from rsbench.report.tables.layout import (
+    RowLabels,
     difference_columns,
-    label_columns,
-    label_fields,
     ordered_transfers,
     paper_order,
     transfer_title,
@@ -53,7 +52,7 @@ def gains_table(results: RunResults) -> Table | None:
     pairs = ordered_pairs(results)
     if not pairs:
         return None
-    rows = [pair.tuned for pair in pairs]
+    labels = RowLabels([pair.tuned for pair in pairs])
     verdicts = {
         (id(finding.contrast.second), finding.metric): finding.verdict
         for finding in results.statistics.findings("metapeft")
@@ -62,14 +61,14 @@ def gains_table(results: RunResults) -> Table | None:
         name="gains",
         title="What MetaPEFT adds, in points",
         columns=(
-            *label_columns(rows),
+            *labels.columns,
             Column("common_seeds", "common seeds"),
             *difference_columns(),
             *(Column(f"verdict_{name}", f"on {name}", group="verdict") for name in AVERAGED),
         ),
         rows=tuple(
             (
-                *label_fields(pair.tuned, rows),
+                *labels.fields(pair.tuned),
                 len(pair.seeds),
                 *(measure(gain_by_seed(pair, name)) for name in METRICS),
                 *(verdicts.get((id(pair.tuned), name), "") for name in AVERAGED),

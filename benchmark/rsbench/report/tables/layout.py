@@ -121,17 +121,29 @@ def difference_columns(
     )
 
 
+class RowLabels:
+    """The columns that tell rows apart: backbone, target, method, and "setting" where needed.
+
+    Attributes:
+        columns: of these rows.
+    """
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._with_setting = any(row.setting for row in rows)
+        names = ("backbone", "target", "method", *(("setting",) if self._with_setting else ()))
+        self.columns = tuple(Column(name, name) for name in names)
+
+    def fields(self, row: Row) -> tuple[Value, ...]:
+        """What the columns hold of a row."""
+        setting = (row.setting,) if self._with_setting else ()
+        return (row.backbone, row.target, row.full_method, *setting)
+
+
 def label_columns(rows: Iterable[Row]) -> tuple[Column, ...]:
-    """Backbone, target and method; "setting" where a row has axes or a variant."""
-    columns = tuple(Column(name, name) for name in ("backbone", "target", "method"))
-    return (*columns, Column("setting", "setting")) if _with_setting(rows) else columns
+    """The columns of ``RowLabels``."""
+    return RowLabels(rows).columns
 
 
 def label_fields(row: Row, rows: Iterable[Row]) -> tuple[Value, ...]:
-    """What ``label_columns(rows)`` hold of a row."""
-    setting = (row.setting,) if _with_setting(rows) else ()
-    return (row.backbone, row.target, row.full_method, *setting)
-
-
-def _with_setting(rows: Iterable[Row]) -> bool:
-    return any(row.setting for row in rows)
+    """The fields of ``RowLabels``; for few rows."""
+    return RowLabels(rows).fields(row)

@@ -8,7 +8,7 @@ from rsbench.metrics import CALIBRATION_BINS
 from rsbench.report.artefacts import EMPTY, Column, Measure, Table, Value
 from rsbench.report.notes import table_cautions
 from rsbench.report.tables.differences import measure
-from rsbench.report.tables.layout import label_columns, label_fields
+from rsbench.report.tables.layout import RowLabels
 
 if TYPE_CHECKING:
     from rsbench.record import Metrics
@@ -51,13 +51,13 @@ def metrics_table(results: RunResults) -> Table | None:
     """A line for each row of the run; None without a finished cell."""
     if not results.rows:
         return None
-    rows = results.rows
+    rows, labels = results.rows, RowLabels(results.rows)
     parts = ("mean", "std")
     return Table(
         name="metrics",
         title="Every metric, in percent",
         columns=(
-            *label_columns(rows),
+            *labels.columns,
             Column("seeds", "seeds"),
             *(Column(name, title, unit="%", parts=parts) for name, title in FIELDS.items()),
             Column("ece", "ECE", unit="%", parts=parts),
@@ -69,9 +69,7 @@ def metrics_table(results: RunResults) -> Table | None:
                 signed=True,
             ),
         ),
-        rows=tuple(
-            (*label_fields(row, rows), len(row.seeds), *_values(row, results)) for row in rows
-        ),
+        rows=tuple((*labels.fields(row), len(row.seeds), *_values(row, results)) for row in rows),
         notes=(
             *table_cautions(results),
             *_without_predictions(results),
