@@ -44,7 +44,8 @@ def _column(column: Column, values: Sequence[Value]) -> dict[str, Any]:
     numeric = _is_numeric(values)
     return {
         "title": column.title,
-        "unit": column.unit,
+        # a title that ends with its unit ("training, s") says it already
+        "unit": "" if column.title.endswith(f", {column.unit}") else column.unit,
         "group": column.group,
         "text": [shown(value, column) for value in values],
         "keys": packed([_key(value) for value in values]) if numeric else None,
