@@ -43,7 +43,7 @@ def finding_of(results: RunResults, pair: Pair, metric: str) -> Finding:
         pair: one of ``results.pairs``.
         metric: "head", "medium", "tail" or "mean".
     """
-    return results.statistics.of_pair[pair.tuned.ids, metric]
+    return results.statistics.of_pair[pair.plain.ids, pair.tuned.ids, metric]
 
 
 def _build(results: RunResults) -> tuple[Artefact, ...]:

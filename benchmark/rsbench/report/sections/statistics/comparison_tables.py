@@ -138,10 +138,7 @@ def _named(rows: Sequence[object]) -> str:
 
 def _family(which: str, findings: Sequence[Finding]) -> str:
     """What was corrected together, by metric."""
-    sizes = {
-        name: sum(f.judged.p is not None for f in findings if f.metric == name and f.judged)
-        for name in METRICS
-    }
+    sizes = dict.fromkeys(METRICS, 0) | {f.metric: f.judged.family for f in findings if f.judged}
     listed = ", ".join(f"{name}: {size}" for name, size in sizes.items())
     return (
         f"Holm's correction: a family is all {which} on one metric that have a test "
@@ -215,11 +212,18 @@ def _images_and_seeds(comparison: Comparison) -> tuple[Value, ...]:
 
 def remark(finding: Finding) -> str:
     """What a reader must know of one comparison: settings, seeds left out, missing files."""
-    parts = [finding.comparison.reason, *_other_settings(finding)]
+    parts = [finding.comparison.reason, *_no_noise(finding), *_other_settings(finding)]
     left_out = finding.comparison.found.seeds_left_out if finding.comparison.found else ()
     if left_out:
         parts.append(f"seeds that only one of the two has, left out: {_listed(left_out)}")
     return "; ".join(part for part in parts if part)
+
+
+def _no_noise(finding: Finding) -> tuple[str, ...]:
+    pair = finding.comparison.paired
+    if pair is None or pair.differing > 0:
+        return ()
+    return ("no test image differs, so nothing shows how large the noise is",)
 
 
 def _other_settings(finding: Finding) -> tuple[str, ...]:

@@ -111,16 +111,23 @@ def compare_rows(
 def judge(
     contrasts: Sequence[Contrast], compared: Sequence[dict[str, Comparison]]
 ) -> list[Finding]:
-    """Findings by contrast and metric; each metric is one family for Holm's correction."""
+    """Findings by contrast and metric; each metric is one family for Holm's correction.
+
+    The same cells under two values of an axis are one test of the family, not two.
+    """
     from rsbench.statistics import judge_family
 
+    keys = [(each.first.ids, each.second.ids) for each in contrasts]
+    once = dict(zip(keys, compared, strict=True))
     judged = {
-        name: judge_family([comparisons[name].paired for comparisons in compared])
+        name: dict(
+            zip(once, judge_family([each[name].paired for each in once.values()]), strict=True)
+        )
         for name in METRICS
     }
     return [
-        Finding(contrast, name, comparisons[name], judged[name][number])
-        for number, (contrast, comparisons) in enumerate(zip(contrasts, compared, strict=True))
+        Finding(contrast, name, comparisons[name], judged[name][key])
+        for contrast, key, comparisons in zip(contrasts, keys, compared, strict=True)
         for name in METRICS
     ]
 
@@ -173,15 +180,18 @@ def _paired(
 def _unpaired(first: Row, second: Row, metric: str, why: str) -> Comparison:
     from rsbench.statistics import compare_unpaired
 
-    accuracies = [
-        {record.cell.seed: record.metrics.per_class for record in row.records if record.metrics}
-        for row in (first, second)
-    ]
     counts = second.first.test_counts
     if not counts:
         return Comparison(None, None, f"{why}, and the records do not tell the test images")
     try:
-        found = compare_unpaired(*accuracies, counts, class_sets(second)[metric])
+        found = compare_unpaired(
+            _accuracies(first), _accuracies(second), counts, class_sets(second)[metric]
+        )
     except NotComparableError as error:
         return Comparison(None, None, f"{why}; {error.what}")
     return Comparison(None, found, f"{why}: images not paired" if found else EMPTY_GROUP)
+
+
+def _accuracies(row: Row) -> dict[int, tuple[float | None, ...]]:
+    """Class accuracies by seed, as fractions."""
+    return {record.cell.seed: record.metrics.per_class for record in row.records if record.metrics}

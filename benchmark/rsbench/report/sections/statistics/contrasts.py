@@ -57,8 +57,10 @@ def metapeft_contrasts(results: RunResults) -> tuple[Contrast, ...]:
 
 def lonely_rows(results: RunResults) -> tuple[Row, ...]:
     """MetaPEFT rows that no plain row could be found for."""
-    paired = {pair.tuned.ids for pair in results.pairs}
-    return tuple(row for row in results.rows if row.metapeft == "yes" and row.ids not in paired)
+    paired = {(pair.tuned.ids, pair.tuned.label) for pair in results.pairs}
+    return tuple(
+        row for row in results.rows if row.metapeft == "yes" and (row.ids, row.label) not in paired
+    )
 
 
 def reference_contrasts(results: RunResults, family: Family) -> tuple[Contrast, ...]:

@@ -66,10 +66,12 @@ class RunStatistics:
         return self._findings[family]
 
     @cached_property
-    def of_pair(self) -> dict[tuple[tuple[str, ...], str], Finding]:
-        """Findings on MetaPEFT pairs by the cells of the MetaPEFT row and the metric."""
-        findings = self.findings("metapeft")
-        return {(each.contrast.second.ids, each.metric): each for each in findings}
+    def of_pair(self) -> dict[tuple[tuple[str, ...], tuple[str, ...], str], Finding]:
+        """Findings on MetaPEFT pairs by the cells of both rows and the metric."""
+        return {
+            (each.contrast.first.ids, each.contrast.second.ids, each.metric): each
+            for each in self.findings("metapeft")
+        }
 
     def intervals(self, row: Row) -> dict[str, RowInterval | None]:
         """Accuracy of a row with its intervals, by metric; None for an empty group."""

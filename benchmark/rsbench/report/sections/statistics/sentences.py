@@ -24,11 +24,13 @@ def verdicts(results: RunResults) -> tuple[str, ...]:
 
     Nothing where the run has no MetaPEFT rows.
     """
-    findings = [f for f in results.statistics.findings("metapeft") if f.metric in SPOKEN]
+    found = results.statistics.findings("metapeft")
+    by_metric = [[each for each in found if each.metric == metric] for metric in SPOKEN]
+    findings = [each for pair in zip(*by_metric, strict=True) for each in pair]
     lonely = lonely_rows(results)
     if not findings:
         return _alone(len(lonely))
-    counts = [tally([f for f in findings if f.metric == metric]) for metric in SPOKEN]
+    counts = [tally(each) for each in by_metric]
     shown = findings
     left_out: tuple[str, ...] = ()
     if len(findings) > MOST_SENTENCES * len(SPOKEN):
@@ -48,11 +50,17 @@ def _alone(number: int) -> tuple[str, ...]:
 
 def tally(findings: Sequence[Finding]) -> str:
     """How many comparisons on one metric came out how."""
-    counts = Counter(each.verdict or "not comparable" for each in findings)
+    counts = Counter(_counted(each.verdict) for each in findings)
     listed = ", ".join(f"{counts[verdict]} {verdict}" for verdict in sorted(counts, key=_order))
     metric = SPOKEN.get(findings[0].metric, findings[0].metric)
     pairs = "1 pair" if len(findings) == 1 else f"{len(findings)} pairs"
     return f"MetaPEFT against the plain method, {metric} accuracy, {pairs}: {listed}."
+
+
+def _counted(verdict: str) -> str:
+    """A verdict as it follows a number."""
+    why, colon, rest = verdict.partition(": no verdict")
+    return f"without a verdict ({why}){rest}" if colon else verdict or "not comparable"
 
 
 def _order(verdict: str) -> tuple[int, str]:
@@ -69,13 +77,18 @@ def sentence(finding: Finding) -> str:
         return f"{start}: no comparison ({comparison.reason})"
     text = (
         f"{start}: MetaPEFT - plain = {_signed(comparison.difference)} points"
-        f"{_interval(comparison)} over {_seeds(len(comparison.seeds))}: {finding.verdict}"
+        f"{_interval(comparison)} over {_seeds(len(comparison.seeds))}: {_said(finding.verdict)}"
     )
     extra = [each for each in (_corrected(finding), _detectable(comparison)) if each]
     text += f" ({'; '.join(extra)})" if extra else ""
     if finding.contrast.differences:
         text += f". The two also differ in {', '.join(finding.contrast.differences)}"
     return text
+
+
+def _said(verdict: str) -> str:
+    """The number of seeds stands before it already."""
+    return "no verdict" if verdict in ("one seed: no verdict", "two seeds: no verdict") else verdict
 
 
 def _signed(value: float) -> str:
@@ -104,6 +117,8 @@ def _corrected(finding: Finding) -> str:
 
 def _detectable(comparison: Comparison) -> str:
     pair = comparison.paired
+    if pair is not None and pair.differing == 0:
+        return "no test image differs, so nothing shows how large the noise is"
     if pair is None or pair.detectable is None:
         return ""
     if len(pair.seeds) == 1:
