@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rsbench.errors import RecordError
+from rsbench.report.arrays import read_arrays
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -181,7 +184,7 @@ class ArtefactFiles:
         Raises:
             RecordError: the file is damaged.
         """
-        arrays = self._features(identifier, ClassFeatures.__dataclass_fields__)
+        arrays = self._features(identifier, list(ClassFeatures.__dataclass_fields__))
         return None if arrays is None else ClassFeatures(**arrays)
 
     def image_features(self, identifier: str) -> ImageFeatures | None:
@@ -203,18 +206,15 @@ class ArtefactFiles:
         """
         return self._features(identifier, ("labels",)) is not None
 
-    def _features(self, identifier: str, names: object) -> dict[str, NDArray[np.generic]] | None:
+    def _features(
+        self, identifier: str, names: Sequence[str]
+    ) -> dict[str, NDArray[np.generic]] | None:
         path = self._folder.cell(identifier) / "features.npz"
         if not path.is_file():
             return None
         try:
-            # opened here: numpy leaves a file open that it cannot read
-            with path.open("rb") as file, np.load(file) as arrays:
-                wanted = [str(name) for name in names]  # type: ignore[attr-defined]
-                if any(name not in arrays for name in wanted):
-                    return None
-                return {name: arrays[name] for name in wanted}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            return read_arrays(path, names)
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
             raise _damaged(path, error) from error
 
     def gammas(self, identifier: str) -> pd.DataFrame | None:
