@@ -76,16 +76,23 @@ class ClassDistances:
         return tuple(_ratio(d, s) for d, s in zip(self.distance, self.spread, strict=True))
 
     @cached_property
+    def _places(self) -> dict[int, int]:
+        return {each: place for place, each in enumerate(self.classes)}
+
+    @cached_property
     def by_class(self) -> dict[int, float | None]:
         """The distance by class index."""
         return dict(zip(self.classes, self.distance, strict=True))
 
     def over(self, classes: Sequence[int] | None = None) -> GroupDistances:
         """Means over some classes, or all; classes without the value are left out."""
-        wanted = set(self.classes if classes is None else classes)
-        chosen = [place for place, each in enumerate(self.classes) if each in wanted]
-        distance = _mean([self.distance[place] for place in chosen])
-        spread = _mean([self.spread[place] for place in chosen])
+        if classes is None:
+            distance, spread = _mean(self.distance), _mean(self.spread)
+        else:
+            places = self._places
+            chosen = [places[each] for each in classes if each in places]
+            distance = _mean([self.distance[place] for place in chosen])
+            spread = _mean([self.spread[place] for place in chosen])
         return GroupDistances(distance, spread, _ratio(distance, spread))
 
 

@@ -115,14 +115,13 @@ def mean_distances(
     Returns:
         Shape (classes,); not-a-number for a class that has no other one, or no direction.
     """
-    parts = np.zeros(len(vectors), dtype=np.int64) if groups is None else np.asarray(groups)
     known = ~np.isnan(vectors).any(axis=1)
+    numbers = None if groups is None else np.asarray(groups)
+    parts = [known] if numbers is None else [known & (numbers == n) for n in np.unique(numbers)]
     means = np.full(len(vectors), np.nan)
-    for part in np.unique(parts):
-        members = np.flatnonzero(known & (parts == part))
-        if len(members) < 2:
-            continue
+    for members in parts:
         chosen = vectors[members]
-        itself = np.einsum("ij,ij->i", chosen, chosen)
-        means[members] = 1.0 - (chosen @ chosen.sum(axis=0) - itself) / (len(members) - 1)
+        if len(chosen) > 1:
+            itself = np.einsum("ij,ij->i", chosen, chosen)
+            means[members] = 1.0 - (chosen @ chosen.sum(axis=0) - itself) / (len(chosen) - 1)
     return means

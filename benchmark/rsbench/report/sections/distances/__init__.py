@@ -53,7 +53,7 @@ def drawn_cells(results: RunResults) -> frozenset[str]:
 def _drawn(run: MeasuredRun) -> Iterator[tuple[DrawnTransfer, Sequence[MeasuredRow]]]:
     """The first transfers, with those of their rows that kept their class means."""
     for each in drawn_transfers(run.results)[:MOST_TRANSFERS]:
-        rows = run.rows_of((each.backbone, each.target))
+        rows = run.by_transfer.get((each.backbone, each.target))
         if rows:
             yield each, rows
 

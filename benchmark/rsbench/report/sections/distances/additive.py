@@ -10,12 +10,12 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rsbench.report.artefacts import Absent, Artefact, Column, Measure, Table
+from rsbench.report.artefacts import Absent, Artefact, Column, Table
 from rsbench.report.sections.distances.measured import (
     GROUPS,
     MeasuredRow,
     MeasuredRun,
-    group_of,
+    over_seeds,
 )
 from rsbench.report.sections.distances.tables import general_notes
 from rsbench.report.tables.layout import ADDITIVE, NON_ADDITIVE
@@ -73,7 +73,7 @@ class _Contrast:
         found: Values = {}
         for kind, each in self.rows.items():
             (record,) = (r for r in each.row.records if r.cell.seed == seed)
-            found[kind] = group_of(each.after[record.id], record, group).distance
+            found[kind] = each.after[record.id].groups[group].distance
         return found
 
 
@@ -176,10 +176,10 @@ def _measures(values: Sequence[Values]) -> tuple[Value, ...]:
         [_mean(each, kinds) for each in values] for kinds in (ADDITIVE, NON_ADDITIVE, FEWER)
     )
     return (
-        _over(additive),
-        _over(other),
-        _over([_relative(a, b) for a, b in zip(additive, other, strict=True)]),
-        _over([_relative(a, b) for a, b in zip(additive, fewer, strict=True)]),
+        over_seeds(additive),
+        over_seeds(other),
+        over_seeds([_relative(a, b) for a, b in zip(additive, other, strict=True)]),
+        over_seeds([_relative(a, b) for a, b in zip(additive, fewer, strict=True)]),
     )
 
 
@@ -192,10 +192,3 @@ def _relative(first: float | None, second: float | None) -> float | None:
     if first is None or second is None or second <= 0:
         return None
     return 100.0 * (first / second - 1.0)
-
-
-def _over(values: Sequence[float | None]) -> Measure:
-    known = [value for value in values if value is not None]
-    if not known or len(known) < len(values):
-        return Measure(None)
-    return Measure(statistics.fmean(known), statistics.stdev(known) if len(known) > 1 else None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rsbench.report.artefacts import Absent, Figure
-from rsbench.report.sections.distances.link import is_linear
+from rsbench.report.sections.distances.chosen import is_linear
 from rsbench.report.tables.layout import paper_order
 from rsbench.report.transfers import seeds_words, split_words, spread_words
 

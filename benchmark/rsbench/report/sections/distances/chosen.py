@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rsbench.report.sections.distances.link import is_linear
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rsbench.report.rows import Row
     from rsbench.report.sections.distances.measured import MeasuredRow
 
 RULE = (
     "Method: LoRA where it was run, else the first method of the matrix that is neither the "
     "linear probe nor full fine-tuning; first setting, first seed."
 )
+
+
+def is_linear(row: Row) -> bool:
+    """Whether a row is the linear probe: the backbone's own features."""
+    return row.first.cell.method.kind == "linear"
 
 
 def example(rows: Sequence[MeasuredRow]) -> MeasuredRow | None:
@@ -42,6 +46,14 @@ def tuned_of(example: MeasuredRow, rows: Sequence[MeasuredRow]) -> MeasuredRow |
         if other.metapeft == "yes" and (other.method, other.axes) == (row.method, row.axes):
             return each
     return None
+
+
+def first_of(rows: Sequence[MeasuredRow]) -> list[MeasuredRow]:
+    """The rows in their order, but those that the figures show come first."""
+    chosen = example(rows)
+    tuned = tuned_of(chosen, rows) if chosen is not None else None
+    shown = [each for each in (chosen, tuned) if each is not None]
+    return shown + [each for each in rows if all(each is not other for other in shown)]
 
 
 def probe_of(rows: Sequence[MeasuredRow]) -> MeasuredRow | None:

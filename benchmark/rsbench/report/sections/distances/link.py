@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rsbench.report.artefacts import Absent, Artefact, Column, Measure, Table
+from rsbench.report.sections.distances.chosen import first_of, is_linear
 from rsbench.report.sections.distances.labels import label_columns, label_fields
 from rsbench.report.sections.distances.tables import general_notes
 from rsbench.report.tables.layout import transfer_title
 from rsbench.streams import stream
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rsbench.record import Record
     from rsbench.report.artefacts import Value
@@ -66,7 +67,7 @@ class Links:
     Attributes:
         found: one for each row that has a linear probe beside it, in order.
         lacking: transfers that have adapted rows but no linear probe for any of them.
-        left_out: adapted rows beyond ``MOST_ROWS``.
+        left_out: number of adapted rows beyond ``MOST_ROWS``.
     """
 
     found: tuple[Link, ...]
@@ -74,30 +75,28 @@ class Links:
     left_out: int
 
 
-def is_linear(row: Row) -> bool:
-    """Whether a row is the linear probe: the backbone's own features."""
-    return row.first.cell.method.kind == "linear"
-
-
 def find_links(run: MeasuredRun) -> Links:
     """The adapted rows with the linear probe of the same transfer, setting and seeds."""
-    adapted = [each for each in run.rows if not is_linear(each.row)]
     probes = _probes(run.results)
-    found: list[Link] = []
-    left_out = 0
-    for each in adapted:
-        row = each.row
-        probe = _partner(row, probes.get((row.backbone, row.target, row.evaluated_on), []))
-        if probe is None:
-            continue
-        if len(found) == MOST_ROWS:
-            left_out += 1
-            continue
-        found.append(_link(each, probe, len(found)))
-    linked = {(each.measured.row.backbone, each.measured.row.target) for each in found}
-    transfers = dict.fromkeys((each.row.backbone, each.row.target) for each in adapted)
-    lacking = () if left_out else tuple(each for each in transfers if each not in linked)
-    return Links(tuple(found), lacking, left_out)
+    rows = {
+        transfer: [each for each in found if not is_linear(each.row)]
+        for transfer, found in run.by_transfer.items()
+    }
+    share = max(2, MOST_ROWS // max(len(rows), 1))
+    found = []
+    lacking = []
+    for transfer, adapted in rows.items():
+        pairs = [
+            (each, probe)
+            for each in first_of(adapted)[:share]
+            for probe in [_partner(each.row, probes)]
+            if probe is not None
+        ]
+        found += [_link(each, probe) for each, probe in pairs]
+        if adapted and not pairs:
+            lacking.append(transfer)
+    left_out = sum(max(0, len(adapted) - share) for adapted in rows.values())
+    return Links(tuple(found), tuple(lacking), left_out)
 
 
 def _probes(results: RunResults) -> dict[tuple[str, str, str], list[Row]]:
@@ -108,31 +107,32 @@ def _probes(results: RunResults) -> dict[tuple[str, str, str], list[Row]]:
     return found
 
 
-def _partner(row: Row, probes: Sequence[Row]) -> Row | None:
+def _partner(row: Row, probes: Mapping[tuple[str, str, str], Sequence[Row]]) -> Row | None:
     """The linear probe with the most axis values in common; the first one among equals."""
-    fitting = [each for each in probes if each.axes.items() <= row.axes.items()]
+    there = probes.get((row.backbone, row.target, row.evaluated_on), ())
+    fitting = [each for each in there if each.axes.items() <= row.axes.items()]
     common = [each for each in fitting if set(each.seeds) & set(row.seeds)]
     return max(common, key=lambda each: len(each.axes), default=None)
 
 
-def _link(each: MeasuredRow, probe: Row, place: int) -> Link:
+def _link(each: MeasuredRow, probe: Row) -> Link:
     from rsbench.statistics import rank_correlation
 
     probed = {record.cell.seed: record for record in probe.records}
     both = [record for record in each.row.records if record.cell.seed in probed]
-    classes = each.after[both[0].id].classes
+    classes = each.after[both[0].id].distances.classes
     distance = tuple(_mean([_moved(each, record, number) for record in both]) for number in classes)
     gain = tuple(
         _mean([_gained(record, probed[record.cell.seed], number) for record in both])
         for number in classes
     )
-    correlation = rank_correlation(distance, gain, stream(0, NAME, place))
+    correlation = rank_correlation(distance, gain, stream(0, NAME))
     return Link(each, classes, distance, gain, len(both), correlation)
 
 
 def _moved(each: MeasuredRow, record: Record, number: int) -> float | None:
-    before = each.before[record.id].by_class.get(number)
-    after = each.after[record.id].by_class.get(number)
+    before = each.before[record.id].distances.by_class.get(number)
+    after = each.after[record.id].distances.by_class.get(number)
     return None if before is None or after is None else after - before
 
 
@@ -179,7 +179,10 @@ def _table(run: MeasuredRun, links: Links) -> Table:
         Column("remark", "remark"),
     )
     lacking = f"**{no_probe(links.lacking)}**"
-    most = f"**the first {MOST_ROWS} rows alone; {links.left_out} more are left out**"
+    most = (
+        f"**{len(links.found)} rows alone, the same number for each transfer; {links.left_out} "
+        "more are left out**: report a run of a smaller matrix to see them"
+    )
     return Table(
         name=NAME,
         title=TITLE,

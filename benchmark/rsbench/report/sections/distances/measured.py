@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -14,13 +16,16 @@ from rsbench.distances import (
     class_distances,
 )
 from rsbench.groups import GROUP_NAMES
+from rsbench.report.artefacts import Measure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from rsbench.record import Record
     from rsbench.report.artefact_files import ArtefactFiles, ClassFeatures
-    from rsbench.report.artefacts import Measure
     from rsbench.report.results import RunResults
     from rsbench.report.rows import Row
 
@@ -28,6 +33,19 @@ State = Literal["before", "after"]
 Quantity = Literal["distance", "spread", "ratio"]
 #: The groups of classes that means are over; "overall" is all of them.
 GROUPS = (*GROUP_NAMES, "overall")
+
+
+@dataclass(frozen=True)
+class CellDistances:
+    """Distances of one cell in one state.
+
+    Attributes:
+        distances: class by class.
+        groups: means over each of ``GROUPS``.
+    """
+
+    distances: ClassDistances
+    groups: Mapping[str, GroupDistances]
 
 
 @dataclass(frozen=True)
@@ -42,13 +60,9 @@ class MeasuredRow:
     """
 
     row: Row
-    before: Mapping[str, ClassDistances]
-    after: Mapping[str, ClassDistances]
+    before: Mapping[str, CellDistances]
+    after: Mapping[str, CellDistances]
     without: int = 0
-
-    def of(self, state: State) -> Mapping[str, ClassDistances]:
-        """Distances before or after adaptation, by cell id."""
-        return self.before if state == "before" else self.after
 
     def measure(self, state: State, group: str, quantity: Quantity = "distance") -> Measure:
         """Mean and deviation over the seeds of a group's mean.
@@ -58,15 +72,21 @@ class MeasuredRow:
             group: one of ``GROUPS``.
             quantity: what of.
         """
-        found = self.of(state)
-        return self.row.over_seeds(
-            lambda record: getattr(group_of(found[record.id], record, group), quantity)
-        )
+        cells = self.before if state == "before" else self.after
+        return over_seeds([getattr(each.groups[group], quantity) for each in cells.values()])
 
 
-def group_of(distances: ClassDistances, record: Record, group: str) -> GroupDistances:
-    """Means over a group of the classes of a cell."""
-    return distances.over(None if group == "overall" else record.groups.get(group, ()))
+def over_seeds(values: Sequence[float | None]) -> Measure:
+    """Mean and sample deviation; None where one is undefined or there are none."""
+    known = [value for value in values if value is not None]
+    number = len(known)
+    if not number or number < len(values):
+        return Measure(None)
+    mean = math.fsum(known) / number
+    if number == 1:
+        return Measure(mean)
+    squares = math.fsum((value - mean) ** 2 for value in known)
+    return Measure(mean, math.sqrt(squares / (number - 1)))
 
 
 @dataclass(frozen=True)
@@ -84,15 +104,12 @@ class MeasuredRun:
     absent: tuple[Row, ...]
 
     @cached_property
-    def _by_transfer(self) -> Mapping[tuple[str, str], tuple[MeasuredRow, ...]]:
+    def by_transfer(self) -> Mapping[tuple[str, str], tuple[MeasuredRow, ...]]:
+        """The rows of each backbone and target, in order."""
         found: dict[tuple[str, str], list[MeasuredRow]] = {}
         for each in self.rows:
             found.setdefault((each.row.backbone, each.row.target), []).append(each)
         return {transfer: tuple(rows) for transfer, rows in found.items()}
-
-    def rows_of(self, transfer: tuple[str, str]) -> tuple[MeasuredRow, ...]:
-        """The rows of one transfer, in order; empty where none kept its class means."""
-        return self._by_transfer.get(transfer, ())
 
     @property
     def cells_without(self) -> int:
@@ -107,7 +124,8 @@ def measure_run(results: RunResults) -> MeasuredRun:
     Raises:
         RecordError: a ``features.npz`` is damaged.
     """
-    measured = [(row, measure_row(row, results.files)) for row in results.rows]
+    meter = Meter(results.files)
+    measured = [(row, meter.row(row)) for row in results.rows]
     return MeasuredRun(
         results,
         tuple(found for _, found in measured if found is not None),
@@ -115,41 +133,53 @@ def measure_run(results: RunResults) -> MeasuredRun:
     )
 
 
-def measure_row(row: Row, files: ArtefactFiles) -> MeasuredRow | None:
-    """The row's distances in the default variant; None where no cell kept its class means."""
-    kept: list[Record] = []
-    before: dict[str, ClassDistances] = {}
-    after: dict[str, ClassDistances] = {}
-    for record in row.records:
-        features = files.class_features(record.id)
-        if features is not None:
-            kept.append(record)
-            before[record.id] = distances_of(features, record, "before")
-            after[record.id] = distances_of(features, record, "after")
-    if not kept:
-        return None
-    without = len(row.records) - len(kept)
-    return MeasuredRow(replace(row, records=tuple(kept)), before, after, without)
+class Meter:
+    """Measures rows in one variant; what cells share (the frozen backbone) is measured once."""
+
+    def __init__(self, files: ArtefactFiles, variant: Variant = DEFAULT) -> None:
+        self._files = files
+        self._variant = variant
+        self._frozen: dict[object, CellDistances] = {}
+
+    def row(self, row: Row) -> MeasuredRow | None:
+        """The row's distances; None where no cell kept its class means."""
+        read = [(record, self._files.class_features(record.id)) for record in row.records]
+        return self.cells(row, [(record, found) for record, found in read if found is not None])
+
+    def cells(self, row: Row, read: Sequence[tuple[Record, ClassFeatures]]) -> MeasuredRow | None:
+        """The same from what was read of the cells.
+
+        Args:
+            row: whose cells they are.
+            read: those that kept their class means.
+        """
+        if not read:
+            return None
+        before = {record.id: self._before(features, record) for record, features in read}
+        after = {record.id: self._cell(f.centroids_after, f, record) for record, f in read}
+        kept = tuple(record for record, _ in read)
+        without = len(row.records) - len(kept)
+        return MeasuredRow(replace(row, records=kept), before, after, without)
+
+    def _before(self, features: ClassFeatures, record: Record) -> CellDistances:
+        digest = hashlib.blake2b(features.centroids_before.tobytes()).digest()
+        groups = tuple(record.groups.get(name, ()) for name in GROUP_NAMES)
+        key = (digest, features.classes.tobytes(), record.test_counts, groups)
+        if key not in self._frozen:
+            self._frozen[key] = self._cell(features.centroids_before, features, record)
+        return self._frozen[key]
+
+    def _cell(
+        self, centroids: NDArray[np.float32], features: ClassFeatures, record: Record
+    ) -> CellDistances:
+        groups = [record.groups.get(name, ()) for name in GROUP_NAMES]
+        counts = _image_counts(record, features.classes.tolist())
+        found = class_distances(features.classes, centroids, counts, groups, self._variant)
+        means = {name: found.over(each) for name, each in zip(GROUP_NAMES, groups, strict=True)}
+        return CellDistances(found, means | {"overall": found.over()})
 
 
-def distances_of(
-    features: ClassFeatures, record: Record, state: State, variant: Variant = DEFAULT
-) -> ClassDistances:
-    """Distances of one cell.
-
-    Args:
-        features: its class means.
-        record: says how many images are behind each, and which group a class is in.
-        state: before or after adaptation.
-        variant: which definition.
-    """
-    centroids = features.centroids_before if state == "before" else features.centroids_after
-    groups = [record.groups.get(name, ()) for name in GROUP_NAMES]
-    counts = image_counts(record, [int(each) for each in features.classes])
-    return class_distances(features.classes, centroids, counts, groups, variant)
-
-
-def image_counts(record: Record, classes: Sequence[int]) -> list[int]:
+def _image_counts(record: Record, classes: Sequence[int]) -> list[int]:
     """Test images of these classes; 0 where the record does not say."""
     known = record.test_counts
     return [known[each] if each < len(known) else 0 for each in classes]

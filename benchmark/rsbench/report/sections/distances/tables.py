@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rsbench.distances import VARIANTS, ClassDistances, Variant
+from rsbench.distances import VARIANTS, Variant
 from rsbench.report.artefacts import EMPTY, Column, Table
 from rsbench.report.notes import shortened, table_cautions
 from rsbench.report.sections.distances.labels import label_columns, label_fields
@@ -12,18 +12,18 @@ from rsbench.report.sections.distances.measured import (
     GROUPS,
     MeasuredRow,
     MeasuredRun,
+    Meter,
     State,
-    distances_of,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rsbench.report.artefact_files import ArtefactFiles
     from rsbench.report.artefacts import Value
 
 #: Rows whose variants are listed, eight lines each.
-MOST_ROWS = 200
+MOST_ROWS = 100
 #: Lines of that table beyond which it is for programs alone.
 READABLE = 200
 
@@ -135,9 +135,10 @@ def variant_table(run: MeasuredRun) -> Table:
     """Every variant of the definition for the first rows, after and before adaptation."""
     shown = run.rows[:MOST_ROWS]
     labels = label_columns([each.row for each in shown])
+    meters = {variant: Meter(run.results.files, variant) for variant in VARIANTS}
     lines, cells = [], []
     for each in shown:
-        for variant, measured in _in_variants(each, run.results.files):
+        for variant, measured in _in_variants(each, meters, run.results.files):
             fields = (*label_fields(each.row, labels), len(each.row.seeds))
             lines.append((*fields, *_variant_fields(variant), *_variant_measures(measured)))
             cells.append(each.row.ids)
@@ -176,16 +177,15 @@ def _variant_fields(variant: Variant) -> tuple[Value, ...]:
     return variant.form, others, variant.centred
 
 
-def _in_variants(each: MeasuredRow, files: ArtefactFiles) -> Iterator[tuple[Variant, MeasuredRow]]:
-    features = [(record, files.class_features(record.id)) for record in each.row.records]
-    known = [(record, found) for record, found in features if found is not None]
-
-    def measured(state: State, variant: Variant) -> dict[str, ClassDistances]:
-        return {record.id: distances_of(f, record, state, variant) for record, f in known}
-
-    for variant in VARIANTS:
-        before, after = measured("before", variant), measured("after", variant)
-        yield variant, MeasuredRow(each.row, before, after)
+def _in_variants(
+    each: MeasuredRow, meters: Mapping[Variant, Meter], files: ArtefactFiles
+) -> Iterator[tuple[Variant, MeasuredRow]]:
+    read = [(record, files.class_features(record.id)) for record in each.row.records]
+    known = [(record, found) for record, found in read if found is not None]
+    for variant, meter in meters.items():
+        measured = meter.cells(each.row, known)
+        if measured is not None:
+            yield variant, measured
 
 
 def _variant_measures(each: MeasuredRow) -> Sequence[Value]:
