@@ -9,6 +9,11 @@ if TYPE_CHECKING:
 
 
 def drawn_cells(results: RunResults) -> frozenset[str]:
-    """Ids of the cells whose test features enter a figure one by one."""
-    del results
-    return frozenset()
+    """Ids of the cells whose test features enter a figure one by one.
+
+    Raises:
+        RecordError: a ``features.npz`` is damaged.
+    """
+    from rsbench.report.sections import distances
+
+    return distances.drawn_cells(results)

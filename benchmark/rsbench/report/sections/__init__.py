@@ -19,6 +19,7 @@ MODULES = (
     "gammas",
     "ablations",
     "classes",
+    "distances",
     "cost",
     "definitions",
 )
