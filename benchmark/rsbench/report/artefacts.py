@@ -39,6 +39,11 @@ class Measure:
 Value = str | int | float | bool | Measure | None
 """What a field of a table holds; None is shown as an en dash and left empty in files."""
 
+Part = Literal["mean", "std", "low", "high"]
+"""What of a ``Measure`` becomes a column of a file."""
+#: Parts of a measure over seeds.
+SPREAD: tuple[Part, ...] = ("mean", "std")
+
 
 @dataclass(frozen=True)
 class Column:
@@ -60,7 +65,7 @@ class Column:
     digits: int = 1
     unit: str = ""
     group: str = ""
-    parts: tuple[Literal["mean", "std", "low", "high"], ...] = ()
+    parts: tuple[Part, ...] = ()
     signed: bool = False
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rsbench.report.artefacts import EMPTY, Artefact, Column, Measure, Section, Table, Value
+from rsbench.report.artefacts import EMPTY, SPREAD, Artefact, Column, Measure, Section, Table, Value
 from rsbench.report.notes import shortened
 from rsbench.report.tables.differences import measure
 from rsbench.report.tables.layout import RowLabels
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from rsbench.report.rows import Pair, Row
 
 _MEBIBYTE = 2**20
-_SPREAD = ("mean", "std")
 _COLUMNS = (
     Column("seeds", "seeds"),
     Column("trainable", "all", group="trained scalars"),
@@ -25,11 +24,11 @@ _COLUMNS = (
     Column("head_parameters", "head", group="trained scalars"),
     Column("modulators", "modulators", group="trained scalars"),
     Column("share_of_backbone", "of backbone, %", digits=2, unit="%", group="trained scalars"),
-    Column("train_seconds", "training, s", unit="s", group="time", parts=_SPREAD),
-    Column("total_seconds", "whole cell, s", unit="s", group="time", parts=_SPREAD),
-    Column("images_per_second", "images/s", 0, unit="images/s", group="time", parts=_SPREAD),
-    Column("relative_time", "relative to plain", digits=2, group="time", parts=_SPREAD),
-    Column("peak_memory", "peak memory, MiB", 0, unit="MiB", parts=_SPREAD),
+    Column("train_seconds", "training, s", unit="s", group="time", parts=SPREAD),
+    Column("total_seconds", "whole cell, s", unit="s", group="time", parts=SPREAD),
+    Column("images_per_second", "images/s", 0, unit="images/s", group="time", parts=SPREAD),
+    Column("relative_time", "relative to plain", digits=2, group="time", parts=SPREAD),
+    Column("peak_memory", "peak memory, MiB", 0, unit="MiB", parts=SPREAD),
     Column("device", "device"),
     Column("precision", "precision"),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rsbench.report.artefacts import Column, Table, Value
+from rsbench.report.artefacts import SPREAD, Column, Table, Value
 from rsbench.report.notes import table_cautions
 from rsbench.report.tables.class_rows import class_rows
 from rsbench.report.tables.layout import RowLabels
@@ -41,7 +41,7 @@ def long_table(results: RunResults, rows: Sequence[Row], without_table: Sequence
             Column("group", "group"),
             Column("train_images", "train images"),
             Column("test_images", "test images"),
-            Column("accuracy", "accuracy", unit="%", parts=("mean", "std")),
+            Column("accuracy", "accuracy", unit="%", parts=SPREAD),
         ),
         rows=tuple(lines),
         notes=(
@@ -56,7 +56,8 @@ def long_table(results: RunResults, rows: Sequence[Row], without_table: Sequence
 
 
 def _that_fit(rows: Sequence[Row]) -> list[Row]:
-    kept, lines = [], 0
+    kept: list[Row] = []
+    lines = 0
     for row in rows:
         lines += len(row.first.class_names)
         if lines > MOST_LINES and kept:

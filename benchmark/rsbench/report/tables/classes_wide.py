@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rsbench.report.artefacts import EMPTY, Column, Measure, Table, Value
+from rsbench.report.artefacts import EMPTY, SPREAD, Column, Measure, Table, Value
 from rsbench.report.notes import shortened, table_cautions
 from rsbench.report.tables.class_rows import by_frequency, class_rows
 from rsbench.report.tables.layout import identifiers, is_control
@@ -45,10 +45,7 @@ def wide_table(results: RunResults, rows: Sequence[Row], name: str, title: str) 
         columns=(
             *(Column("class", "class"), Column("group", "group")),
             *(Column("train_images", "train images"), Column("test_images", "test images")),
-            *(
-                Column(key, heading, unit="%", parts=("mean", "std"))
-                for heading, key in columns.items()
-            ),
+            *(Column(key, heading, unit="%", parts=SPREAD) for heading, key in columns.items()),
         ),
         rows=tuple(_fields(each, accuracies) for each in shown),
         notes=(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from rsbench.report.artefacts import Column, Value
+from rsbench.report.artefacts import SPREAD, Column, Value
 from rsbench.report.rows import METRICS
 
 if TYPE_CHECKING:
@@ -106,8 +106,7 @@ def accuracy_columns(group: str = "", key: str = "") -> tuple[Column, ...]:
         key: begins their names in files.
     """
     return tuple(
-        Column(f"{key}{name}", name, unit="%", group=group, parts=("mean", "std"))
-        for name in METRICS
+        Column(f"{key}{name}", name, unit="%", group=group, parts=SPREAD) for name in METRICS
     )
 
 
@@ -116,8 +115,7 @@ def difference_columns(
 ) -> tuple[Column, ...]:
     """Differences of accuracies, in points. Arguments as of ``accuracy_columns``."""
     return tuple(
-        Column(f"{key}{n}", n, unit="points", group=group, parts=("mean", "std"), signed=True)
-        for n in names
+        Column(f"{key}{n}", n, unit="points", group=group, parts=SPREAD, signed=True) for n in names
     )
 
 

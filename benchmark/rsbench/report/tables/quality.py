@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rsbench.metrics import CALIBRATION_BINS
-from rsbench.report.artefacts import EMPTY, Column, Measure, Table, Value
+from rsbench.report.artefacts import EMPTY, SPREAD, Column, Measure, Table, Value
 from rsbench.report.notes import table_cautions
 from rsbench.report.tables.differences import measure
 from rsbench.report.tables.layout import RowLabels
@@ -52,20 +52,19 @@ def metrics_table(results: RunResults) -> Table | None:
     if not results.rows:
         return None
     rows, labels = results.rows, RowLabels(results.rows)
-    parts = ("mean", "std")
     return Table(
         name="metrics",
         title="Every metric, in percent",
         columns=(
             *labels.columns,
             Column("seeds", "seeds"),
-            *(Column(name, title, unit="%", parts=parts) for name, title in FIELDS.items()),
-            Column("ece", "ECE", unit="%", parts=parts),
+            *(Column(name, title, unit="%", parts=SPREAD) for name, title in FIELDS.items()),
+            Column("ece", "ECE", unit="%", parts=SPREAD),
             Column(
                 "excess_confidence",
                 "confidence - accuracy",
                 unit="points",
-                parts=parts,
+                parts=SPREAD,
                 signed=True,
             ),
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rsbench.report.artefacts import EMPTY, Column, Measure, Table, Value
+from rsbench.report.artefacts import EMPTY, SPREAD, Column, Measure, Table, Value
 from rsbench.report.notes import shortened, table_cautions
 from rsbench.report.rows import METRICS
 from rsbench.report.tables.differences import accuracies, average, seeds_text
@@ -76,8 +76,7 @@ def _lines(rows: list[Row]) -> dict[tuple[str, str], Line]:
 def _average_columns(number: int) -> tuple[Column, ...]:
     group = f"average of {number}"
     return tuple(
-        Column(f"average_{name}", name, unit="%", group=group, parts=("mean", "std"))
-        for name in AVERAGED
+        Column(f"average_{name}", name, unit="%", group=group, parts=SPREAD) for name in AVERAGED
     )
 
 
