@@ -177,7 +177,14 @@ class TestRanks:
         run.add("bitfit", target="target0")
         results = run.read()
         assert len(lines(results, "ranks")) == 4
-        assert "not tested on every target: bitfit" in to_markdown(artefact(results, "ranks"))
+        assert "on all of these targets: bitfit" in to_markdown(artefact(results, "ranks"))
+
+    def test_a_target_of_other_methods_is_left_out_and_named(self, run: SimulatedRun) -> None:
+        self.add(run, 2)
+        run.add("bitfit", target="strange")
+        results = run.read()
+        assert len(lines(results, "ranks")) == 4
+        assert "too few of these methods: strange" in to_markdown(artefact(results, "ranks"))
 
     def test_one_target_has_no_ranks(self, run: SimulatedRun) -> None:
         self.add(run, 1)

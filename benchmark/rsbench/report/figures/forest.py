@@ -24,7 +24,7 @@ _LINE = 0.27
 SHAPES = {
     "higher": (">", COLOURS[2], "higher"),
     "lower": ("<", COLOURS[3], "lower"),
-    "noise": ("o", COLOURS[0], "within the noise (after Holm's correction)"),
+    "noise": ("o", COLOURS[0], "within the noise"),
     "none": ("D", "white", "no verdict (fewer than three seeds)"),
 }
 
@@ -72,7 +72,7 @@ def forest(lines: Sequence[ForestLine], title: str, quantity: str) -> Figure:
     axes.set_ylim(-places[-1] - 0.7, 0.7)
     _set_width(axes, lines)
     axes.set_xlabel(quantity)
-    labels = shorten_all([line.label for line in lines], 30)
+    labels = shorten_all([line.label for line in lines], 36)
     axes.set_yticks([-place for place in places], labels)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", visible=False)

@@ -64,6 +64,8 @@ def _caption(
         "80 % power, before Holm's correction; with one seed the band is wider than "
         "drawn. Shape: verdict after the correction over all pairs of the run."
     )
+    if any(each.comparison.unpaired for each in shown):
+        text += " Without thin line and grey: from records alone, images not paired, no correction."
     if any(each.contrast.differences for each in shown):
         text += " *: the two differ in further settings (table comparisons)."
     if len(known) < len(findings):

@@ -11,7 +11,7 @@ from rsbench.report.notes import shortened
 from rsbench.report.sections.statistics.labels import limits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.figure import Figure as Drawing
 
@@ -40,12 +40,14 @@ class Board:
         rows: by method, then by target.
         targets: in order.
         left_out: methods that lack a target.
+        targets_left_out: targets that have hardly a method in common with the others.
     """
 
     backbone: str
     rows: dict[str, dict[str, Row]]
     targets: tuple[str, ...]
     left_out: tuple[str, ...]
+    targets_left_out: tuple[str, ...]
 
     @property
     def suffix(self) -> str:
@@ -80,14 +82,32 @@ def boards(results: RunResults) -> tuple[Board, ...]:
 
 
 def _board(backbone: str, rows: Sequence[Row]) -> Board:
-    """The methods that every target has; without any, there is nothing to rank."""
-    targets = tuple(dict.fromkeys(row.target for row in rows))
-    by_method: dict[str, dict[str, Row]] = {}
+    """The methods that every target has; without any, the targets least like the others go."""
+    by_target: dict[str, dict[str, Row]] = {}
     for row in rows:
-        by_method.setdefault(row.full_method, {})[row.target] = row
-    whole = {name: each for name, each in by_method.items() if len(each) == len(targets)}
-    left_out = tuple(name for name in by_method if name not in whole)
-    return Board(backbone, whole, targets, left_out)
+        by_target.setdefault(row.target, {})[row.full_method] = row
+    used = dict(by_target)
+    while len(used) > 2 and len(_shared(used)) < 2:
+        del used[min(used, key=lambda target: _likeness(target, used))]
+    shared = _shared(used)
+    methods = dict.fromkeys(row.full_method for row in rows)
+    return Board(
+        backbone=backbone,
+        rows={name: {t: used[t][name] for t in used} for name in methods if name in shared},
+        targets=tuple(used),
+        left_out=tuple(name for name in methods if name not in shared),
+        targets_left_out=tuple(target for target in by_target if target not in used),
+    )
+
+
+def _likeness(target: str, by_target: Mapping[str, Mapping[str, Row]]) -> int:
+    """Methods in common with each target, summed."""
+    return sum(len(by_target[target].keys() & each.keys()) for each in by_target.values())
+
+
+def _shared(by_target: Mapping[str, Mapping[str, Row]]) -> set[str]:
+    """Methods that every target has."""
+    return set.intersection(*map(set, by_target.values())) if by_target else set()
 
 
 def rank_artefacts(results: RunResults) -> tuple[Artefact, ...]:
@@ -156,9 +176,12 @@ def _notes(board: Board, ranks: dict[str, AverageRanks]) -> list[str]:
     notes = [f"{place}{name}: {_verdict(each)}" for name, each in ranks.items()]
     if board.left_out:
         notes.append(
-            f"{place}left out, because they were not tested on every target: "
+            f"{place}methods left out, because they were not tested on all of these targets: "
             f"{shortened(board.left_out)}"
         )
+    if board.targets_left_out:
+        listed = shortened(board.targets_left_out)
+        notes.append(f"{place}targets left out, having too few of these methods: {listed}")
     for name, each in ranks.items():
         if each.targets_left_out:
             listed = shortened(each.targets_left_out)
