@@ -83,11 +83,11 @@ def _boundaries(axes: Axes, groups: Sequence[str]) -> None:
 
 
 def _write(axes: Axes, shares: NDArray[np.float64], field: float) -> None:
-    """Numbers of at least half a percent, without decimals."""
+    """Numbers without decimals; none where that would be 0."""
     points = min(7.5, 0.42 * field)
     for row, column in np.ndindex(*shares.shape):
         value = shares[row, column]
-        if np.isfinite(value) and value >= 0.5:
+        if np.isfinite(value) and round(value) > 0:
             colour = "white" if value < 45 else "black"
             place = (column, row, f"{value:.0f}")
             text = axes.text(*place, ha="center", va="center", fontsize=points, color=colour)

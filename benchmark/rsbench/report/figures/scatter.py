@@ -141,7 +141,7 @@ def _point(axes: Axes, point: Point, width: float, marker: str) -> None:
         color=drawn.colour,
         markerfacecolor="none" if point.hollow else (drawn.colour, 0.45),
         markeredgewidth=1.3,
-        alpha=0.4 if point.faint else 1.0,
+        alpha=0.4 if point.faint else None,
         linestyle="none",
         zorder=2,
     )

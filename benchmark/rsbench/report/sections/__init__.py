@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 
 MODULES = (
     "main",
+    "overview",
     "statistics",
     "controls",
     "modulators",
     "gammas",
     "ablations",
     "classes",
+    "confusion",
     "distances",
     "cost",
     "definitions",
