@@ -10,7 +10,9 @@ from records import little_folder, make_record, make_run
 from report_tables import artefacts_of, csv_rows, finish, on_axes, predicted
 
 from rsbench.report.artefacts import Absent, Table
-from rsbench.report.build import write_report
+from rsbench.report.build import BuiltSection, Report, write_report
+from rsbench.report.page import to_html
+from rsbench.report.sections import all_sections
 from rsbench.report.tables import classes_long
 from rsbench.report.tables.classes_wide import MOST_CLASSES, MOST_METHODS
 from rsbench.report.writers import to_latex, to_markdown
@@ -173,6 +175,15 @@ class TestLongForm:
             "20",
             "0",
         )
+
+    def test_the_page_says_where_it_is(self, folder: RunFolder) -> None:
+        run = make_run()
+        results = finish(folder, [run], [predicted(run, (1, 2, 3), 10, TRAIN)[0]])
+        (section,) = [each for each in all_sections() if each.name == "classes"]
+        built = BuiltSection(section, (table_of(results, "classes"),))
+        html = to_html(Report(results, (built,)), {})
+        assert "Not shown: 3 rows: classes.csv and classes.parquet" in html
+        assert "class_index" not in html
 
     def test_is_bounded_and_says_so(
         self, folder: RunFolder, monkeypatch: pytest.MonkeyPatch

@@ -22,6 +22,7 @@ from rsbench.report.page.figures import FigureView, figure_view
 from rsbench.report.page.inline import marked
 from rsbench.report.page.summary import all_records, summarise_run
 from rsbench.report.page.tables import table_data
+from rsbench.report.writers import pointer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -185,6 +186,9 @@ class _Views:
 
     def _part(self, artefact: Artefact) -> Part:
         anchor = self._anchors.of(artefact.name)
+        if isinstance(artefact, Table) and artefact.files_only and artefact.rows:
+            elsewhere = Absent(artefact.name, artefact.title, pointer(artefact))
+            return Part(anchor, artefact.title, absent=elsewhere)
         if isinstance(artefact, Table):
             return Part(anchor, artefact.title, table=self.table(artefact, anchor))
         if isinstance(artefact, Figure):
