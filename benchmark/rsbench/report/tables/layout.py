@@ -135,13 +135,3 @@ class RowLabels:
         """What the columns hold of a row."""
         setting = (row.setting,) if self._with_setting else ()
         return (row.backbone, row.target, row.full_method, *setting)
-
-
-def label_columns(rows: Iterable[Row]) -> tuple[Column, ...]:
-    """The columns of ``RowLabels``."""
-    return RowLabels(rows).columns
-
-
-def label_fields(row: Row, rows: Iterable[Row]) -> tuple[Value, ...]:
-    """The fields of ``RowLabels``; for few rows."""
-    return RowLabels(rows).fields(row)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rsbench.report.artefacts import EMPTY, Column, Table, Value
 from rsbench.report.notes import table_cautions
 from rsbench.report.sections.gammas.ends import GammaRow, blocks_of
-from rsbench.report.tables.layout import label_columns, label_fields
+from rsbench.report.tables.layout import RowLabels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +32,11 @@ _NOTES = (
 def thirds_table(results: RunResults, rows: Sequence[GammaRow]) -> Table:
     """One line for each row with gammas by block."""
     shown = [each.row for each in rows]
+    labels = RowLabels(shown)
+    backbones = dict.fromkeys(row.backbone for row in shown)
+    blocks = {backbone: blocks_of(rows, backbone) for backbone in backbones}
     columns = (
-        *label_columns(shown),
+        *labels.columns,
         *(Column("gamma", "gamma"), Column("seeds", "seeds")),
         *(Column(f"modules_{third}", third, group="modules") for third in THIRDS),
         *(
@@ -50,8 +53,7 @@ def thirds_table(results: RunResults, rows: Sequence[GammaRow]) -> Table:
         title="Learned gammas by thirds of the blocks",
         columns=columns,
         rows=tuple(
-            (*label_fields(each.row, shown), *_fields(each, blocks_of(rows, each.row.backbone)))
-            for each in rows
+            (*labels.fields(each.row), *_fields(each, blocks[each.row.backbone])) for each in rows
         ),
         notes=(*table_cautions(results), *_NOTES),
         cells=tuple(row.ids for row in shown),
