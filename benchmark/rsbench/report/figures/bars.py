@@ -91,8 +91,8 @@ def _draw(axes: Axes, groups: Sequence[str], panel: ClassBars) -> None:
         values = [panel.values[place] for place in chosen]
         colour = GROUP_COLOURS.get(group, QUIET)
         if many:  # lines as pixels: a rectangle for each of thousands would take seconds
-            thin = {"colors": colour, "linewidth": max(300 / len(groups), 0.3)}
-            axes.vlines(chosen, 0.0, values, rasterized=True, **thin)
+            width = max(300 / len(groups), 0.3)
+            axes.vlines(chosen, 0.0, values, colour, rasterized=True, linewidth=width)
         else:
             hatch = _HATCHES.get(group, "")
             axes.bar(

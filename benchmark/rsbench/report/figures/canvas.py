@@ -140,7 +140,7 @@ def part_ends(axes: Axes, ends: Sequence[End], texts: Sequence[Text]) -> None:
         return
     renderer = _renderer(axes)
     frame = axes.get_window_extent(renderer)
-    point = renderer.points_to_pixels(1.0) / frame.width
+    point = _pixels(renderer) / frame.width
     high = max(text.get_window_extent(renderer).height for text in texts)
     wanted = [float(axes.transData.transform((1.0, end.level))[1]) for end in ends]
     # from the last to the first, so that of equal ends the first is the upper one
@@ -149,7 +149,11 @@ def part_ends(axes: Axes, ends: Sequence[End], texts: Sequence[Text]) -> None:
         before, after = ((level - frame.y0) / frame.height for level in (old, new))
         text.set_transform(_right_of(axes, axes.transAxes))
         text.set_position((1.0, after))
-        lead = {"transform": axes.transAxes, "color": end.colour, "clip_on": False}
+        lead: dict[str, Any] = {
+            "transform": axes.transAxes,
+            "color": end.colour,
+            "clip_on": False,
+        }
         tip = 1.0 + (_MARKER - 4.0) * point
         axes.plot([1.0, tip], [before, after], linewidth=0.6, **lead)
         if end.marker:
@@ -162,7 +166,13 @@ def _renderer(axes: Axes) -> RendererAgg:
     figure = axes.get_figure(root=True)
     if figure is None or not isinstance(figure.canvas, FigureCanvasAgg):
         raise TypeError("the axes are of no figure made by 'blank'")
-    return figure.canvas.get_renderer()
+    renderer: RendererAgg = figure.canvas.get_renderer()  # type: ignore[no-untyped-call]
+    return renderer
+
+
+def _pixels(renderer: RendererAgg) -> float:
+    """Pixels in a point (1/72 inch)."""
+    return float(renderer.points_to_pixels(1.0))  # type: ignore[no-untyped-call]
 
 
 def label_points(
@@ -186,7 +196,7 @@ def label_points(
     if not points:
         return
     renderer = _renderer(axes)
-    scale = renderer.points_to_pixels(1.0)
+    scale = _pixels(renderer)
     pixels = [(float(x), float(y)) for x, y in axes.transData.transform(list(points))]
     texts = [axes.text(0, 0, name, fontsize=7.5, va="bottom") for name in names if name]
     extents = [text.get_window_extent(renderer) for text in texts]

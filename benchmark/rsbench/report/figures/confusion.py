@@ -86,7 +86,7 @@ def _write(axes: Axes, shares: NDArray[np.float64], field: float) -> None:
     """Numbers without decimals; none where that would be 0."""
     points = min(7.5, 0.42 * field)
     for row, column in np.ndindex(*shares.shape):
-        value = shares[row, column]
+        value = float(shares[row, column])
         if np.isfinite(value) and round(value) > 0:
             colour = "white" if value < 45 else "black"
             place = (column, row, f"{value:.0f}")

@@ -158,7 +158,8 @@ def _write(
     }
     points = _fitting(max(map(len, texts.values()), default=1), size)
     for (row, column), text in texts.items() if points else ():
-        red, green, blue, _ = image.cmap(image.norm(_level(grid.values[row, column], colouring)))
+        level = np.asarray(_level(grid.values[row, column], colouring))
+        red, green, blue, _ = image.to_rgba(level)
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.46
         _text(axes, row, column, text, points, "white" if dark else "black")
     for (row, column), text in grid.empty.items():
@@ -215,7 +216,7 @@ def _bar(
     if number != same[-1]:
         return
     bar = figure.colorbar(image, ax=[all_axes[n] for n in same], aspect=30, pad=0.015)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     bar.set_label(colouring.title)
     if colouring.kind == "ratios":
         bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{2.0**value:.2g}"))

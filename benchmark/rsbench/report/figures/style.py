@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 
@@ -35,7 +35,7 @@ WIDE = 7.0
 #: Width of a figure that fills a column, inches.
 NARROW = 3.5
 
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "figure.dpi": 200,  # as saved: words have another width at other resolutions
     "savefig.dpi": 200,
     "figure.constrained_layout.use": True,

@@ -94,4 +94,5 @@ def _marks(values: NDArray[np.float64]) -> list[float]:
     octaves = np.log2(values)
     step = 0.5 if octaves.max() - octaves.min() < 3 else 1.0
     ends = np.floor(octaves.min() / step), np.ceil(octaves.max() / step)
-    return (2.0 ** (step * np.arange(ends[0] - 6, ends[1] + 7))).tolist()
+    powers: list[float] = (2.0 ** (step * np.arange(ends[0] - 6, ends[1] + 7))).tolist()
+    return powers

@@ -68,5 +68,4 @@ def grid_of(
             values[place] = mean
         elif setting in subject.places:
             empty[place] = subject.places[setting].state
-    texts = [axis.texts for axis in axes]
-    return Grid(values, *texts, title, empty, best=True)  # type: ignore[arg-type]
+    return Grid(values, rows.texts, columns.texts, title, empty, best=True)

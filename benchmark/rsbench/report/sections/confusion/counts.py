@@ -64,7 +64,7 @@ class Confusions:
 
         wrong = np.flatnonzero(self.true != self.predicted)
         keys = (self.predicted[wrong], self.true[wrong], -self.counts[wrong], -self.shares[wrong])
-        return wrong[np.lexsort(keys)][:most].tolist()
+        return [int(pair) for pair in wrong[np.lexsort(keys)][:most]]
 
 
 def shown_row(rows: Sequence[Row]) -> Row | None:

@@ -144,5 +144,5 @@ def _paths(files: ArtefactFiles, row: GammaRow, seed: int) -> Paths | None:
         title=f"{row.title}\nseed {row.row.seeds[seed]}" if several else row.title,
         steps=wide.index.to_numpy(dtype=np.int64),
         values=wide.to_numpy(dtype=np.float64),
-        blocks=[int(block) for block, _ in wide.columns],
+        blocks=[int(block) for block in wide.columns.get_level_values("block")],
     )
