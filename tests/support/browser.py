@@ -68,7 +68,7 @@ class Browser:
         timeout: seconds that it may take to answer.
     """
 
-    def __init__(self, program: str, profile: Path, timeout: float = 15.0) -> None:
+    def __init__(self, program: str, profile: Path, timeout: float = 30.0) -> None:
         self._timeout = timeout
         self._number = 0
         self._buffer = b""
