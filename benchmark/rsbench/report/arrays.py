@@ -9,7 +9,7 @@ import functools
 import io
 import zipfile
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,7 +25,7 @@ _READERS = {
 }
 
 
-def read_arrays(path: Path, names: Sequence[str]) -> dict[str, NDArray[np.generic]] | None:
+def read_arrays(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]] | None:
     """The named arrays of an ``.npz`` file, read-only; None where it lacks one of them.
 
     Raises:
@@ -43,16 +43,16 @@ def read_arrays(path: Path, names: Sequence[str]) -> dict[str, NDArray[np.generi
             raise zipfile.BadZipFile(str(error)) from error
 
 
-def _array(data: bytes) -> NDArray[np.generic]:
+def _array(data: bytes) -> NDArray[Any]:
     width = 2 if data[6:7] == b"\x01" else 4  # bytes of the header's length, by format version
     start = 8 + width + int.from_bytes(data[8 : 8 + width], "little")
     shape, fortran, dtype = _header(data[:start])
-    values: NDArray[np.generic] = np.frombuffer(data, dtype, offset=start)
+    values: NDArray[Any] = np.frombuffer(data, dtype, offset=start)
     return values.reshape(shape, order="F" if fortran else "C")
 
 
 @functools.lru_cache(maxsize=256)
-def _header(text: bytes) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
+def _header(text: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     file = io.BytesIO(text)
     version = np.lib.format.read_magic(file)
     if version not in _READERS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -206,9 +206,7 @@ class ArtefactFiles:
         """
         return self._features(identifier, ("labels",)) is not None
 
-    def _features(
-        self, identifier: str, names: Sequence[str]
-    ) -> dict[str, NDArray[np.generic]] | None:
+    def _features(self, identifier: str, names: Sequence[str]) -> dict[str, NDArray[Any]] | None:
         path = self._folder.cell(identifier) / "features.npz"
         if not path.is_file():
             return None

@@ -126,14 +126,17 @@ def _unmistakable(kinds: Mapping[str, list[MeasuredRow]]) -> Iterator[tuple[str,
 def _table(run: MeasuredRun, contrasts: Sequence[_Contrast]) -> Table:
     settings = any(each.place[2] for each in contrasts)
     names = ["source", "backbone", "target", *(["setting"] if settings else [])]
-    parts = {"parts": ("mean", "std")}
     columns = (
         *(Column(name, name) for name in names),
         *(Column("metapeft", "metapeft"), Column("seeds", "seeds"), Column("group", "group")),
-        Column("additive", "additive", digits=3, **parts),
-        Column("other", "other", digits=3, **parts),
-        Column("difference", "difference", unit="%", signed=True, **parts),
-        Column("difference_fewer", "without VPT-Deep", unit="%", signed=True, **parts),
+        *(Column(name, name, digits=3, parts=("mean", "std")) for name in ("additive", "other")),
+        *(
+            Column(key, title, unit="%", signed=True, parts=("mean", "std"))
+            for key, title in (
+                ("difference", "difference"),
+                ("difference_fewer", "without VPT-Deep"),
+            )
+        ),
     )
     lines, cells = [], []
     for place, seeds, group, measures, ids in (*_paper(), *_ours(contrasts)):

@@ -133,8 +133,9 @@ def _draw(
         _panel(axes, bars, group, paired)
         axes.set_title(f"{group} classes")
         axes.set_xlabel("distance to the other classes (1 - cosine)")
-        if reference[group] is not None:
-            axes.axvline(reference[group], color="black", linestyle="--", linewidth=1.0, zorder=3)
+        frozen = reference[group]
+        if frozen is not None:
+            axes.axvline(frozen, color="black", linestyle="--", linewidth=1.0, zorder=3)
     panels[0].set_yticks(range(len(bars)), shorten_all([each.name for each in bars], 26))
     panels[0].set_ylim(len(bars) - 0.4, -0.6)
     figure.suptitle(transfer.title, fontsize=10)

@@ -159,22 +159,21 @@ def _points(axes: Axes, panel: Panel, plane: Plane) -> None:
     # a larger group must not bury a smaller one: the rare classes come last
     for name in (*GROUP_COLOURS, ""):
         members = [each for each in plane.centroids() if groups.get(each, "") == name]
-        marker, colour = GROUP_MARKERS.get(name, "x"), GROUP_COLOURS.get(name, QUIET)
+        marker, colour = GROUP_MARKERS.get(name, "D"), GROUP_COLOURS.get(name, QUIET)
         chosen = [label in set(members) for label in plane.labels.tolist()]
-        axes.scatter(
-            *plane.points[chosen].T, s=7, marker=marker, color=colour, alpha=0.35, linewidths=0
-        )
+        x, y = plane.points[chosen].T
+        axes.scatter(x, y, s=7, marker=marker, color=colour, alpha=0.35, linewidths=0)
         centres = [plane.centroids()[each] for each in members]
-        if centres:
-            axes.scatter(
-                *zip(*centres, strict=True),
-                s=46,
-                marker=marker,
-                color=colour,
-                edgecolors="black",
-                linewidths=0.9,
-                zorder=4,
-            )
+        axes.scatter(
+            [each[0] for each in centres],
+            [each[1] for each in centres],
+            s=46,
+            marker=marker,
+            color=colour,
+            edgecolors="black",
+            linewidths=0.9,
+            zorder=6,  # above the names
+        )
     axes.set_xlabel(f"component 1 ({100 * plane.explained[0]:.0f} % of the variance)")
     axes.set_ylabel(f"component 2 ({100 * plane.explained[1]:.0f} %)")
     axes.set_title(panel.title)

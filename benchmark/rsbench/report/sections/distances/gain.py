@@ -143,7 +143,7 @@ def _scatter(axes: Axes, link: Link) -> None:
     for each, group in in_order(link.measured.row.first, list(points)):
         axes.plot(
             *([points[each][0]], [points[each][1]]),
-            marker=GROUP_MARKERS.get(group, "x"),
+            marker=GROUP_MARKERS.get(group, "D"),
             color=GROUP_COLOURS.get(group, QUIET),
             markersize=2.5 if many else 5.5,
             alpha=0.5 if many else 1.0,

@@ -152,24 +152,27 @@ def _draw(pairs: Pairs, heading: str) -> Drawing:
     figure, panels = blank(WIDE, height, 2, 2)
     before, after = (_without_diagonal(each) for each in (pairs.before, pairs.after))
     low, high = (float(end([before, after])) for end in (np.nanmin, np.nanmax))
-    values = {"cmap": SEQUENTIAL, "vmin": low, "vmax": high}
     change = after - before
     reach = float(np.nanmax(np.abs(change))) or 1.0
-    differences = {"cmap": DIVERGING, "vmin": -reach, "vmax": reach}
-    for axes, title, shown, look in (
-        (panels[0], "before: frozen backbone", before, values),
-        (panels[1], "after adaptation", after, values),
-        (panels[2], "difference: after - before", change, differences),
+    for axes, title, shown, colours, ends in (
+        (panels[0], "before: frozen backbone", before, SEQUENTIAL, (low, high)),
+        (panels[1], "after adaptation", after, SEQUENTIAL, (low, high)),
+        (panels[2], "difference: after - before", change, DIVERGING, (-reach, reach)),
     ):
         image = axes.imshow(
-            np.ma.masked_invalid(shown), aspect="auto", interpolation="nearest", **look
+            np.ma.masked_invalid(shown),
+            cmap=colours,
+            vmin=ends[0],
+            vmax=ends[1],
+            aspect="auto",
+            interpolation="nearest",
         )
         _write(axes, shown, image, signed=shown is change)
         _frame(axes, pairs, title)
         if axes is not panels[0]:
             title = "change of distance" if shown is change else "distance (1 - cosine)"
             bar = figure.colorbar(image, ax=axes, fraction=0.06, pad=0.02, label=title)
-            bar.outline.set_visible(False)  # type: ignore[operator]
+            bar.outline.set_visible(False)
     _means(panels[3], pairs)
     names = [f"{name}  {rank}" for rank, name in enumerate(shorten_all(pairs.names, 20), 1)]
     size = 7.5 if number <= 20 else (6.0 if number <= 34 else 4.6)
@@ -246,10 +249,12 @@ def _means(axes: Axes, pairs: Pairs) -> None:
     before, after = (np.nansum(each, axis=1) / shares for each in (pairs.before, pairs.after))
     for place, group in enumerate(pairs.groups):
         colour = GROUP_COLOURS.get(group, QUIET)
-        marker = {"marker": GROUP_MARKERS.get(group, "x"), "color": colour, "markersize": 4}
+        marker = GROUP_MARKERS.get(group, "D")
         axes.plot([before[place], after[place]], [place, place], color=colour, linewidth=1.0)
-        axes.plot([before[place]], [place], markerfacecolor="white", **marker)
-        axes.plot([after[place]], [place], **marker)
+        for mean, face in ((before[place], "white"), (after[place], colour)):
+            axes.plot(
+                [mean], [place], marker=marker, color=colour, markersize=4, markerfacecolor=face
+            )
     for each in pairs.boundaries():
         axes.axhline(each - 0.5, color="black", linewidth=0.6)
     axes.set_ylim(number - 0.5, -0.5)
