@@ -25,11 +25,11 @@ from rsbench.statistics.corrections import Judged, holm, judge_family
 from rsbench.statistics.correlation import RankCorrelation, rank_correlation
 from rsbench.statistics.intervals import Interval
 from rsbench.statistics.outcomes import ClassSet, Outcomes, Predictions, gather
-from rsbench.statistics.pairs import PairedDifference, compare_pair
+from rsbench.statistics.pairs import PairedDifference, compare_pair, compare_pairs
 from rsbench.statistics.points import PointsPerImage, mean_over_targets, points_per_image
 from rsbench.statistics.power import detectable_difference, power_of
 from rsbench.statistics.ranks import AverageRanks, average_ranks, critical_difference
-from rsbench.statistics.rows import RowSummary, summarise_row
+from rsbench.statistics.rows import RowSummary, summarise_row, summarise_rows
 from rsbench.statistics.verdicts import Verdict
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "average_ranks",
     "binomial_interval",
     "compare_pair",
+    "compare_pairs",
     "compare_unpaired",
     "critical_difference",
     "detectable_difference",
@@ -61,4 +62,5 @@ __all__ = [
     "power_of",
     "rank_correlation",
     "summarise_row",
+    "summarise_rows",
 ]

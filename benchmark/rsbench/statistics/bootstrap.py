@@ -22,6 +22,8 @@ from rsbench.statistics.outcomes import ClassSet, inside
 DRAWS = 2000
 #: Up to this many seeds all resamples (S to the power of S) are enumerated instead of drawn.
 ENUMERATED_SEEDS = 5
+#: Resampled means that are held at a time, in numbers.
+_ELEMENTS = 400_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,12 +75,29 @@ class Resamples:
                 f"{values.size} outcomes were given for resamples of {self.order.size} images",
                 remedy="draw the resamples from the labels of the same test set",
             )
+        return next(self.means_of_rows([values], sets))
+
+    def means_of_rows(
+        self, rows: Sequence[NDArray[np.integer]], sets: Sequence[ClassSet]
+    ) -> Iterator[NDArray[np.float64]]:
+        """The same for many rows, several times faster than one by one.
+
+        Args:
+            rows: small whole numbers, each of shape (n,) in the order of the labels.
+            sets: sets of classes to average over.
+
+        Yields:
+            For each row an array of shape (len(sets), draws).
+        """
         weights = self._weights(sets)
-        found = np.zeros((len(sets), self.counts.shape[1]))
-        for part, sums in self._class_sums(values[self.order].astype(np.float32)):
-            for row in np.flatnonzero(weights[:, part]):
-                found[row] += weights[row, part] * sums
-        return found
+        at_once = max(1, _ELEMENTS // (max(len(sets), 1) * self.counts.shape[1]))
+        for begin in range(0, len(rows), at_once):
+            block = np.stack(rows[begin : begin + at_once])[:, self.order].astype(np.float32)
+            found = np.zeros((len(sets), len(block), self.counts.shape[1]))
+            for part, sums in self._class_sums(block):
+                for number in np.flatnonzero(weights[:, part]):
+                    found[number] += weights[number, part] * sums
+            yield from found.transpose(1, 0, 2)
 
     def _weights(self, sets: Sequence[ClassSet]) -> NDArray[np.float64]:
         """What one image of a class adds to each mean, shape (sets, C)."""
@@ -89,22 +108,21 @@ class Resamples:
             weights[row] /= max(np.count_nonzero(weights[row]), 1)
         return weights
 
-    def _class_sums(
-        self, ordered: NDArray[np.float32]
-    ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Position of a class and, for each draw, the sum of its values; zero sums are left out.
+    def _class_sums(self, block: NDArray[np.float32]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Position of a class and, for each row and draw, the sum of its values, (rows, draws).
 
-        The sums are whole numbers far below 2^24, which single precision holds exactly: they do
-        not depend on the order of the additions, and so not on the machine.
+        Classes whose values are all zero are left out. The sums are whole numbers far below 2^24,
+        which single precision holds exactly: they do not depend on the order of the additions, and
+        so not on the machine.
         """
         # images with value 0 add nothing: where errors are few, most of the work falls away
-        rows = np.flatnonzero(ordered)
-        ends = np.searchsorted(rows, np.cumsum(self.sizes))
+        images = np.flatnonzero(block.any(axis=0))
+        ends = np.searchsorted(images, np.cumsum(self.sizes))
         begin = 0
         for part, end in enumerate(ends.tolist()):
             if end > begin:
-                counts = self.counts[rows[begin:end]].astype(np.float32)
-                yield part, ordered[rows[begin:end]] @ counts
+                chosen = images[begin:end]
+                yield part, block[:, chosen] @ self.counts[chosen].astype(np.float32)
             begin = end
 
 

@@ -53,7 +53,9 @@ def class_moments(labels: NDArray[np.int64], values: NDArray[np.integer]) -> Cla
         labels: class of each image, shape (n,).
         values: shape (seeds, n), small integers.
     """
-    classes, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    every = np.bincount(labels)
+    classes = np.flatnonzero(every)
+    counts, index = every[classes], (np.cumsum(every > 0) - 1)[labels]
     whole = values.astype(np.int64)
     seeds = len(whole)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,15 +88,57 @@ def compare_pair(
     Raises:
         NotComparableError: the rows were tested on different images, or share no seed.
     """
+    (found,) = compare_pairs([(first, second)], sets, resamples, [generator])
+    return found
+
+
+def compare_pairs(
+    pairs: Sequence[tuple[Outcomes, Outcomes]],
+    sets: Mapping[str, ClassSet],
+    resamples: Resamples,
+    generators: Sequence[np.random.Generator],
+) -> Iterator[dict[str, PairedDifference | None]]:
+    """The same for many pairs that were tested on the same images, several times faster.
+
+    Args:
+        pairs: the plain method and its counterpart.
+        sets: by name.
+        resamples: drawn from the labels of all of them.
+        generators: one for each pair.
+
+    Raises:
+        NotComparableError: the rows of a pair were tested on different images, or share no seed.
+    """
+    shared = [_shared_seeds(first, second) for first, second in pairs]
+    values = [
+        second.only(seeds).correct.astype(np.int8) - first.only(seeds).correct
+        for (first, second), seeds in zip(pairs, shared, strict=True)
+    ]
+    balances = [each.sum(axis=0, dtype=np.int64) for each in values]
+    drawn = resamples.means_of_rows(balances, list(sets.values()))
+    for pair, each, balance, generator, means in zip(
+        pairs, values, balances, generators, drawn, strict=True
+    ):
+        yield _differences(pair, each, balance, sets, means, generator)
+
+
+def _differences(
+    pair: tuple[Outcomes, Outcomes],
+    values: NDArray[np.int8],
+    balance: NDArray[np.int64],
+    sets: Mapping[str, ClassSet],
+    drawn: NDArray[np.float64],
+    generator: np.random.Generator,
+) -> dict[str, PairedDifference | None]:
+    """Differences of a pair by set of classes, from its outcomes' differences (seeds, n)."""
+    first, second = pair
     seeds = _shared_seeds(first, second)
     left_out = tuple(sorted(set(first.seeds) ^ set(second.seeds)))
-    values = second.only(seeds).correct.astype(np.int8) - first.only(seeds).correct
-    balance = values.sum(axis=0, dtype=np.int64)
     moments = class_moments(first.labels, values)
-    drawn = 100 * resamples.means(balance, list(sets.values())) / len(seeds)
+    points = 100 * drawn / len(seeds)
     differ = np.bincount(np.searchsorted(moments.classes, first.labels), weights=balance != 0)
     found: dict[str, PairedDifference | None] = {}
-    for (name, classes), each in zip(sets.items(), drawn, strict=True):
+    for (name, classes), each in zip(sets.items(), points, strict=True):
         differing = int(differ[inside(moments.classes, classes)].sum())
         found[name] = _difference(moments.of(classes), each, differing, seeds, left_out, generator)
     return found
