@@ -62,7 +62,7 @@ class Row:
         """Seeds of the finished cells, ascending."""
         return tuple(record.cell.seed for record in self.records)
 
-    @property
+    @cached_property
     def ids(self) -> tuple[str, ...]:
         """Ids of the finished cells, by seed."""
         return tuple(record.id for record in self.records)
