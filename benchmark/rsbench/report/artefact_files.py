@@ -2,61 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rsbench.errors import RecordError
 from rsbench.report.arrays import read_arrays
+from rsbench.report.prediction_files import (
+    Calibration,
+    Digested,
+    PredictionReader,
+    Predictions,
+    damaged,
+    read_predictions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     import pandas as pd
     from numpy.typing import NDArray
 
     from rsbench.report.rows import Row
     from rsbench.store import RunFolder
-
-_NUMBERS = ("label", "prediction", "confidence")
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What a cell said about its test images, in the order of the target's test split.
-
-    Attributes:
-        labels: true classes, int32, shape (images,).
-        predictions: predicted classes, int32, shape (images,).
-        confidences: highest softmax probability, float32, shape (images,).
-        images: ids of the images.
-    """
-
-    labels: NDArray[np.int32]
-    predictions: NDArray[np.int32]
-    confidences: NDArray[np.float32]
-    images: tuple[str, ...]
-
-    @property
-    def correct(self) -> NDArray[np.bool_]:
-        """Which images were classified right, shape (images,)."""
-        return np.asarray(self.labels == self.predictions)
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Whether a cell's confidences tell how often it is right, as fractions of 1.
-
-    Attributes:
-        error: expected calibration error (``metrics.calibration_error``).
-        excess: mean confidence minus accuracy: above 0 the model is too sure of itself.
-    """
-
-    error: float
-    excess: float
 
 
 @dataclass(frozen=True)
@@ -97,10 +67,8 @@ class ArtefactFiles:
 
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
-        self._correct: dict[str, tuple[NDArray[np.int32], NDArray[np.bool_]]] = {}
-        self._calibrations: dict[str, Calibration] = {}
-        self._labels: dict[int, NDArray[np.int32]] = {}
-        self._images: dict[str, str] = {}
+        self._reader = PredictionReader()
+        self._digested: dict[str, Digested] = {}
 
     def predictions(self, identifier: str) -> Predictions | None:
         """``predictions.parquet`` of a cell.
@@ -108,27 +76,17 @@ class ArtefactFiles:
         Raises:
             RecordError: the file is damaged.
         """
-        path = self._folder.cell(identifier) / "predictions.parquet"
-        if not path.is_file():
-            return None
-        import pyarrow
-        import pyarrow.parquet
-
-        try:
-            # three times as fast as read_table, which looks for partitions
-            with pyarrow.parquet.ParquetFile(path) as file:
-                table = file.read(columns=[*_NUMBERS, "id"], use_threads=False)
-            labels, predictions, confidences = (table.column(n).to_numpy() for n in _NUMBERS)
-            images = tuple(table.column("id").to_pylist())
-        except (OSError, pyarrow.ArrowException) as error:
-            raise _damaged(path, error) from error
-        return Predictions(labels, predictions, confidences, images)
+        path = self._predictions_file(identifier)
+        return read_predictions(path) if path.is_file() else None
 
     def correct(self, identifier: str) -> tuple[NDArray[np.int32], NDArray[np.bool_]] | None:
-        """True classes of a cell's test images, and which were classified right; kept."""
-        if identifier not in self._correct:
-            self._keep(identifier)
-        return self._correct.get(identifier)
+        """True classes of a cell's test images, and which were classified right; kept.
+
+        Raises:
+            RecordError: the file is damaged.
+        """
+        digested = self._digest(identifier)
+        return (digested.labels, digested.correct) if digested else None
 
     def calibration(self, identifier: str) -> Calibration | None:
         """Whether a cell's confidences are right; kept.
@@ -136,33 +94,31 @@ class ArtefactFiles:
         Raises:
             RecordError: the file is damaged.
         """
-        if identifier not in self._calibrations:
-            self._keep(identifier)
-        return self._calibrations.get(identifier)
+        digested = self._digest(identifier)
+        return digested.calibration if digested else None
 
     def test_images(self, identifier: str) -> str | None:
         """Digest of the ids and labels of a cell's test images in their order; kept.
 
         Cells with the same digest can be paired image by image.
-        """
-        if identifier not in self._images:
-            self._keep(identifier)
-        return self._images.get(identifier)
 
-    def _keep(self, identifier: str) -> None:
-        """Read a cell's predictions once for everything that is asked of them for each cell."""
-        read = self.predictions(identifier)
-        if read is None:
-            return
-        # cells of a target share one array of labels: thousands of cells fit into memory
-        labels = self._labels.setdefault(hash(read.labels.tobytes()), read.labels)
-        same = np.array_equal(labels, read.labels)
-        self._correct[identifier] = (labels if same else read.labels, read.correct)
-        self._images[identifier] = _digest(read)
-        try:
-            self._calibrations[identifier] = _calibration(read)
-        except ValueError as error:
-            raise _damaged(self._folder.cell(identifier) / "predictions.parquet", error) from error
+        Raises:
+            RecordError: the file is damaged.
+        """
+        digested = self._digest(identifier)
+        return digested.images if digested else None
+
+    def _digest(self, identifier: str) -> Digested | None:
+        """A cell's predictions, read once for everything that is asked of them for each cell."""
+        if identifier not in self._digested:
+            path = self._predictions_file(identifier)
+            if not path.is_file():
+                return None
+            self._digested[identifier] = self._reader.digest(path)
+        return self._digested[identifier]
+
+    def _predictions_file(self, identifier: str) -> Path:
+        return self._folder.cell(identifier) / "predictions.parquet"
 
     def outcomes(self, row: Row) -> tuple[NDArray[np.int32], NDArray[np.bool_]] | None:
         """True classes (images,) and right or wrong (seeds, images) of a row.
@@ -213,7 +169,7 @@ class ArtefactFiles:
         try:
             return read_arrays(path, names)
         except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise _damaged(path, error) from error
+            raise damaged(path, error) from error
 
     def gammas(self, identifier: str) -> pd.DataFrame | None:
         """``gamma.csv``: inner_step, outer_step, block, position, gamma.
@@ -240,26 +196,4 @@ class ArtefactFiles:
         try:
             return pd.read_csv(path)
         except (OSError, ValueError) as error:
-            raise _damaged(path, error) from error
-
-
-def _digest(read: Predictions) -> str:
-    text = "\n".join(read.images).encode()
-    return hashlib.blake2b(text + b"\n" + read.labels.tobytes(), digest_size=16).hexdigest()
-
-
-def _calibration(read: Predictions) -> Calibration:
-    from rsbench.metrics import calibration_error
-
-    labels, predictions = (each.astype(np.int64) for each in (read.labels, read.predictions))
-    error = calibration_error(labels, predictions, read.confidences)
-    excess = read.confidences.astype(np.float64).mean() - read.correct.mean()
-    return Calibration(error, float(excess))
-
-
-def _damaged(path: object, error: Exception) -> RecordError:
-    return RecordError(
-        f"the file of a finished cell cannot be read: {error}",
-        where=str(path),
-        remedy="delete the cell's folder and run the sweep again: only this cell is redone",
-    )
+            raise damaged(path, error) from error

@@ -12,7 +12,7 @@ from rsbench.report.tables.layout import RowLabels
 
 if TYPE_CHECKING:
     from rsbench.record import Metrics
-    from rsbench.report.artefact_files import Calibration
+    from rsbench.report.prediction_files import Calibration
     from rsbench.report.results import RunResults
     from rsbench.report.rows import Row
 
