@@ -11,6 +11,7 @@ from distance_runs import ALL_METHODS, DistanceRun
 from rsbench.report.artefacts import Absent, Figure
 from rsbench.report.drawn import drawn_cells
 from rsbench.report.figures.files import render
+from rsbench.report.figures.style import style
 from rsbench.report.results import load_results
 from rsbench.report.sections import distances
 from rsbench.report.sections.distances import SECTION, bars, plane
@@ -49,11 +50,23 @@ def fill(run: DistanceRun, methods: tuple[str, ...] = ("linear", "lora"), **more
             run.add(method, apart=0.6, noise=0.4, metapeft=True, **more)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("methods", [("linear", "lora"), ALL_METHODS])
-def test_all_four_are_drawn_and_the_same_when_rebuilt(
-    run: DistanceRun, methods: tuple[str, ...]
-) -> None:
-    fill(run, methods)
+def sketch(found: Artefact) -> None:
+    """Draw without writing files, which takes most of the time."""
+    assert isinstance(found, Figure)
+    with style():
+        assert found.draw().axes
+
+
+def test_all_four_are_drawn_for_two_methods(run: DistanceRun) -> None:
+    fill(run)
+    found = drawn(run.write())
+    assert list(found) == list(KINDS)
+    for each in found.values():
+        sketch(each)
+
+
+def test_all_methods_give_the_same_files_when_rebuilt(run: DistanceRun) -> None:
+    fill(run, ALL_METHODS)
     first, again = drawn(run.write()), drawn(load_results(run.folder))
     assert list(first) == list(KINDS)
     for name, each in first.items():
@@ -62,7 +75,6 @@ def test_all_four_are_drawn_and_the_same_when_rebuilt(
         assert isinstance(other, Figure)
         one, two = render(each), render(other)
         assert (one.png, one.svg) == (two.png, two.svg)
-        assert one.png.startswith(b"\x89PNG")
         assert (each.caption, each.alt) == (other.caption, other.alt)
 
 
@@ -174,15 +186,14 @@ class TestAbsent:
         assert "distance_matrix" not in found
         for each in found.values():
             if isinstance(each, Figure):
-                assert render(each).png
+                sketch(each)
 
     def test_empty_groups_and_classes_without_images(self, run: DistanceRun) -> None:
         run.labels = run.labels[run.labels != 2]
         groups = {"head": (0, 1, 2), "medium": (), "tail": (3, 4, 5)}
         fill(run, record={"groups": groups})
         for each in drawn(run.write()).values():
-            assert isinstance(each, Figure)
-            assert render(each).svg
+            sketch(each)
 
 
 class TestGain:

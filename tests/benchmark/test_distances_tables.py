@@ -310,3 +310,18 @@ def test_rebuilt_tables_are_the_same(run: DistanceRun) -> None:
         for load in (results, load_results(run.folder))
     )
     assert first == second
+
+
+def test_a_common_direction_of_all_images_is_pointed_out(run: DistanceRun) -> None:
+    """The frozen classes of these runs are 0.2 apart."""
+    run.add("lora", apart=0.6)
+    assert not any("have most of their features in common" in n for n in table(run.write()).notes)
+
+
+def test_it_is_pointed_out_with_the_distance(
+    run: DistanceRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "ALIKE", 0.3)
+    run.add("lora", apart=0.6)
+    (note,) = [n for n in table(run.write()).notes if "features in common" in n]
+    assert "vit → things (0.200)" in note

@@ -17,7 +17,7 @@ from rsbench.report.sections.distances.measured import (
     MeasuredRun,
     over_seeds,
 )
-from rsbench.report.sections.distances.tables import general_notes
+from rsbench.report.sections.distances.tables import alike, general_notes
 from rsbench.report.tables.layout import ADDITIVE, NON_ADDITIVE
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _table(run: MeasuredRun, contrasts: Sequence[_Contrast]) -> Table:
         kept = (*place[:3], *([place[3]] if settings else []), place[4])
         lines.append((*kept, seeds, group, *measures))
         cells.append(ids)
-    notes = (*general_notes(run), CAVEAT, *NOTES)
+    notes = (*general_notes(run), CAVEAT, *alike(run), *NOTES)
     return Table(NAME, TITLE, columns, tuple(lines), notes, tuple(cells))
 
 

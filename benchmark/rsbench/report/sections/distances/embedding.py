@@ -137,7 +137,7 @@ def _draw(panels: Sequence[Panel], files: ArtefactFiles, transfer: DrawnTransfer
     figure.suptitle(transfer.title, fontsize=10)
     settle(figure)
     for axes, panel, plane in zip(all_axes, panels, planes, strict=True):
-        _names(axes, panel.record, plane, 22 if 8 < classes <= 16 else 16)
+        _names(axes, panel.record, plane, 22 if 8 < classes <= 16 else 18)
     return figure
 
 

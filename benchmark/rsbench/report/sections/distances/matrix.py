@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Most classes that are drawn.
 MOST_CLASSES = 60
+#: Least width of a heatmap, inches.
+_PANEL = 1.9
 #: Up to this many classes, the numbers stand in the fields.
 WRITTEN = 8
 
@@ -106,7 +108,10 @@ def read_pairs(run: MeasuredRun, chosen: MeasuredRow) -> Pairs:
 
 
 def _caption(chosen: MeasuredRow, pairs: Pairs) -> str:
-    ranks = ", ".join(f"{group or 'no group'} {a + 1}-{b + 1}" for group, a, b in pairs.spans())
+    ranks = ", ".join(
+        f"{group or 'no group'} {a + 1}" + (f"-{b + 1}" if b > a else "")
+        for group, a, b in pairs.spans()
+    )
     some = ""
     if pairs.tested > len(pairs.names):
         some = f" {len(pairs.names)} of {pairs.tested} classes, evenly spaced in this order."
@@ -174,7 +179,7 @@ def _draw(pairs: Pairs, heading: str) -> Drawing:
             bar = figure.colorbar(image, ax=axes, fraction=0.06, pad=0.02, label=title)
             bar.outline.set_visible(False)
     _means(panels[3], pairs)
-    names = [f"{name}  {rank}" for rank, name in enumerate(shorten_all(pairs.names, 20), 1)]
+    names = [f"{name} · {rank}" for rank, name in enumerate(shorten_all(pairs.names, 20), 1)]
     size = 7.5 if number <= 20 else (6.0 if number <= 34 else 4.6)
     for axes in (panels[0], panels[2]):
         axes.set_yticks(range(number), names, fontsize=size)
@@ -213,7 +218,7 @@ def _frame(axes: Axes, pairs: Pairs, title: str) -> None:
         axes.axvline(each - 0.5, color="black", linewidth=0.6)
         axes.axhline(each - 0.5, color="black", linewidth=0.6)
     for group, first, last in pairs.spans():
-        if (last - first + 1) / number >= 0.14:
+        if _PANEL * (last - first + 1) / number >= 0.06 * len(group):  # inches, both
             axes.annotate(
                 group,
                 ((first + last + 1) / 2 / number, 1.0),
@@ -228,13 +233,14 @@ def _frame(axes: Axes, pairs: Pairs, title: str) -> None:
 def _write(axes: Axes, shown: NDArray[np.float64], image: object, signed: bool) -> None:
     if len(shown) > WRITTEN:
         return
+    digits = 2 if np.nanmax(np.abs(shown)) >= 0.1 else 3
     for row, column in np.ndindex(*shown.shape):
-        value = shown[row, column]
+        value = round(float(shown[row, column]), digits)
         if not np.isfinite(value):
             continue
         red, green, blue, _ = image.cmap(image.norm(value))  # type: ignore[attr-defined]
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
-        text = f"{value:+.2f}" if signed else f"{value:.2f}"
+        text = (f"{value:+.{digits}f}" if signed else f"{value:.{digits}f}") if value else "0"
         colour = "white" if dark else "black"
         axes.text(column, row, text, ha="center", va="center", fontsize=7, color=colour)
 

@@ -15,6 +15,7 @@ from rsbench.report.sections.distances.measured import (
     Meter,
     State,
 )
+from rsbench.report.tables.layout import transfer_title
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 MOST_ROWS = 100
 #: Lines of that table beyond which it is for programs alone.
 READABLE = 200
+
+#: Overall distance of the frozen features below which a common direction rules them.
+ALIKE = 0.1
 
 _STATES: tuple[State, ...] = ("after", "before")
 
@@ -72,6 +76,23 @@ def general_notes(run: MeasuredRun) -> tuple[str, ...]:
     return (*table_cautions(run.results), *missing)
 
 
+def alike(run: MeasuredRun) -> tuple[str, ...]:
+    """A note about backbones whose images all point nearly the same way."""
+    found = {}
+    for transfer, rows in run.by_transfer.items():
+        frozen = rows[0].measure("before", "overall").mean
+        if frozen is not None and frozen < ALIKE:
+            found[transfer] = f"{transfer_title(transfer)} ({frozen:.3f})"
+    if not found:
+        return ()
+    return (
+        f"**before adaptation the classes lie less than {ALIKE} apart: "
+        f"{shortened(list(found.values()))}**. There all images have most of their features in "
+        "common, and a distance that grows tells mostly that this common part has lost weight; "
+        "compare the ratio, and the centred lines of 'distance_variants'.",
+    )
+
+
 def missing_features(run: MeasuredRun) -> str:
     """How many cells have no ``features.npz``, and which rows are left out for that."""
     finished = sum(len(each.records) for each in run.results.rows)
@@ -108,7 +129,7 @@ def distance_table(run: MeasuredRun) -> Table:
             (*label_fields(each.row, labels), len(each.row.seeds), *_measures(each))
             for each in run.rows
         ),
-        notes=(*general_notes(run), DEFINITION, SPREAD, SEEDS, CAUTION),
+        notes=(*general_notes(run), *alike(run), DEFINITION, SPREAD, SEEDS, CAUTION),
         cells=tuple(each.row.ids for each in run.rows),
     )
 
