@@ -82,6 +82,8 @@ def test_the_wheel_holds_matrices_weights_and_type_markers(wheel: Path) -> None:
     assert {"rsbench/published/data/tables.yaml", "rsbench/published/data/main.csv"} <= names
     assert "rsbench_baselines/demo_backbone/demo_vit.safetensors" in names
     assert "rsbench/plugin_kit/templates/dataset/PACKAGE/target.py.txt" in names
+    page = "rsbench/report/page/templates"
+    assert {f"{page}/page.html", f"{page}/page.css", f"{page}/frame.js"} <= names
 
 
 def test_another_datasets_package_survives_install_and_uninstall(

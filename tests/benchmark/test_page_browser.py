@@ -102,6 +102,11 @@ class TestTables:
         assert column(page, "long", 2) == original
         assert page.evaluate(f"document.querySelector('{heading}').ariaSort") == "none"
 
+    def test_negative_numbers_come_first(self, page: Page) -> None:
+        page.click("#long th:nth-child(3) button")
+        shown = column(page, "long", 3)
+        assert [each.split(" ")[0] for each in shown[:3]] == ["-50.0", "-49.0", "-48.0"]
+
     def test_the_undefined_come_last_whatever_the_direction(self, page: Page) -> None:
         page.evaluate("document.querySelector('#long input').focus()")
         page.type("3,")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from rsbench.report.page.panels import flattened, left_out, scalar
@@ -89,17 +90,24 @@ def _tables_in(
     return found
 
 
+@cache
+def _place(name: str) -> tuple[int, str] | None:
+    """Block and position that the name of a modulator holds; cells have the same names."""
+    found = _MODULE.fullmatch(name)
+    return None if found is None else (int(found[1]), found[2])
+
+
 def _add_gammas(panels: Panels, gammas: Mapping[str, float]) -> None:
     """By block and position where the names have them, else one under the other."""
-    parts = [_MODULE.fullmatch(name) for name in gammas]
-    if not all(parts):
+    places = [_place(name) for name in gammas]
+    known = [place for place in places if place is not None]
+    if len(known) < len(places):
         column = {"gamma": list(gammas.values())}
         panels.table("Modulators", {"module": list(gammas)}, column, digits=3)
         return
-    places = [(int(part[1]), part[2]) for part in parts if part is not None]
-    values = dict(zip(places, gammas.values(), strict=True))
-    blocks = sorted({block for block, _ in places})
-    positions = dict.fromkeys(position for _, position in places)
+    values = dict(zip(known, gammas.values(), strict=True))
+    blocks = sorted({block for block, _ in known})
+    positions = dict.fromkeys(position for _, position in known)
     panels.table(
         "Modulators: last gamma by block and position",
         fixed={"block": blocks},

@@ -106,10 +106,10 @@ def _shape(kind: str, title: str, names: list[str], digits: int | None = None) -
 
 def scalar(value: Any) -> Any:
     """A value as the page holds it: a rounded number, text, or None for what is unknown."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
     if isinstance(value, float):
         return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else str(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if value is None or isinstance(value, int | str):
         return value
     return written(value)
