@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from rsbench.report.rows import Row
 
 #: Transfers (backbone x target) that get figures of their own.
-MOST_TRANSFERS = 6
+MOST_TRANSFERS = 4
+#: The same in runs of more than ``MANY_ROWS`` rows, whose report must not take minutes.
+FEW_TRANSFERS, MANY_ROWS = 2, 1000
 
 
 @dataclass(frozen=True)
@@ -35,26 +37,31 @@ class DrawnTransfer:
 
 
 def drawn_transfers(results: RunResults) -> tuple[DrawnTransfer, ...]:
-    """The first transfers of the run, at most ``MOST_TRANSFERS``."""
+    """The first transfers of the run, at most ``MOST_TRANSFERS``, or ``FEW_TRANSFERS``."""
     transfers = results.transfers
     texts = [f"{target} {backbone}" for backbone, target in transfers]
     names = identifiers(texts) if len(transfers) > 1 else {}
-    drawn = list(zip(transfers, texts, strict=True))[:MOST_TRANSFERS]
+    drawn = list(zip(transfers, texts, strict=True))[: _most(results)]
     return tuple(
         DrawnTransfer(*each, f"_{names[text]}" if names else "", transfer_title(each))
         for each, text in drawn
     )
 
 
+def _most(results: RunResults) -> int:
+    return MOST_TRANSFERS if len(results.rows) <= MANY_ROWS else FEW_TRANSFERS
+
+
 def left_out(results: RunResults) -> str:
     """A sentence about the transfers without figures, "" where there are none."""
-    more = results.transfers[MOST_TRANSFERS:]
+    most = _most(results)
+    more = results.transfers[most:]
     if not more:
         return ""
     names = ", ".join(transfer_title(each) for each in more[:20])
     names += f" and {len(more) - 20} more" if len(more) > 20 else ""
     return (
-        f"**figures are drawn for the first {MOST_TRANSFERS} of {len(results.transfers)} transfers "
+        f"**figures are drawn for the first {most} of {len(results.transfers)} transfers "
         f"only**; the others ({names}) get theirs from a matrix of fewer transfers."
     )
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from rsbench.report.rows import Row
     from rsbench.report.sections.ablations.study import Place, Study, Subject, Values
 
-#: Most differences of a run that get an interval: each takes some ten milliseconds.
-MOST_COMPARED = 300
+#: Most differences of a run that get an interval: each takes some fifty milliseconds.
+MOST_COMPARED = 150
 
 
 def study_table(results: RunResults, studies: Sequence[Study]) -> Table:

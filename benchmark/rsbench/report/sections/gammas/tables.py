@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rsbench.report.results import RunResults
+    from rsbench.report.rows import Row
 
 THIRDS = ("first", "middle", "last")
 
@@ -58,6 +59,10 @@ def thirds_table(results: RunResults, rows: Sequence[GammaRow]) -> Table:
         notes=(*table_cautions(results), *_NOTES),
         cells=tuple(row.ids for row in shown),
     )
+
+
+def _labels(row: Row) -> tuple[Value, ...]:
+    return (row.backbone, row.target, row.full_method, row.setting)
 
 
 def _fields(row: GammaRow, blocks: int) -> tuple[Value, ...]:

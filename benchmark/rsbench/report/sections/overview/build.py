@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rsbench.report.artefacts import Absent
 from rsbench.report.sections.overview.gains import gain_figure
 from rsbench.report.sections.overview.scatter import scatters
-from rsbench.report.transfers import drawn_transfers
+from rsbench.report.transfers import drawn_transfers, left_out
 
 if TYPE_CHECKING:
     from rsbench.report.artefacts import Artefact
@@ -26,4 +27,7 @@ def build(results: RunResults) -> tuple[Artefact, ...]:
         artefacts += scatters(transfer, rows)
         gains = gain_figure(transfer, rows, pairs)
         artefacts += [gains] if gains else []
+    more = left_out(results)
+    if artefacts and more:
+        artefacts.append(Absent("overview_others", "Overview of the other transfers", more))
     return tuple(artefacts)
