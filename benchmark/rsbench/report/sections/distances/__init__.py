@@ -2,8 +2,8 @@
 
 * ``measured``: distances of the rows, from the class means that cells keep.
 * ``tables``, ``additive``, ``link``: the tables.
-* ``bars``, ``matrix``, ``embedding``, ``gain``: one figure each per transfer; ``chosen`` says which
-  rows they show, ``plane`` has the principal components.
+* ``bars``, ``matrix`` (drawn by ``heatmaps``), ``embedding``, ``gain``: one figure each for a
+  transfer; ``chosen`` says which rows they show, ``plane`` has the principal components.
 """
 
 from __future__ import annotations
