@@ -30,6 +30,7 @@ def interval_table(results: RunResults) -> Table:
     """Every row of the run."""
     labels = RowLabels(results.rows)
     statistics = results.statistics
+    found = zip(results.rows, statistics.intervals(), strict=True)
     return Table(
         name="intervals",
         title="Accuracy with 95 % intervals",
@@ -39,7 +40,7 @@ def interval_table(results: RunResults) -> Table:
             *(column for name in INTERVAL_METRICS for column in _columns(name)),
             Column("remark", "remark"),
         ),
-        rows=tuple(_fields(row, labels, statistics.intervals(row)) for row in results.rows),
+        rows=tuple(_fields(row, labels, intervals) for row, intervals in found),
         notes=(*limits(results), *(each.format(draws=statistics.draws) for each in _NOTES)),
         cells=tuple(row.ids for row in results.rows),
         files_only=len(results.rows) > READABLE_ROWS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,14 +10,20 @@ import numpy as np
 
 from rsbench.errors import NotComparableError
 from rsbench.report.artefacts import Measure
-from rsbench.report.sections.statistics.comparisons import class_sets
-from rsbench.report.sections.statistics.outcomes import generator_of, outcomes_of
+from rsbench.report.sections.statistics.outcomes import (
+    AT_ONCE,
+    class_sets,
+    generator_of,
+    outcomes_of,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rsbench.report.artefact_files import ArtefactFiles
     from rsbench.report.rows import Row
     from rsbench.report.sections.statistics.outcomes import TestSets
-    from rsbench.statistics import Interval, RowSummary
+    from rsbench.statistics import Interval, Outcomes, RowSummary
 
 
 @dataclass(frozen=True)
@@ -41,19 +48,48 @@ class RowInterval:
 
 
 def row_intervals(
-    files: ArtefactFiles, sets: TestSets, row: Row, metrics: tuple[str, ...]
-) -> dict[str, RowInterval | None]:
-    """Intervals of a row by metric; None for a group without test images."""
-    from rsbench.statistics import summarise_row
+    files: ArtefactFiles, sets: TestSets, rows: Sequence[Row], metrics: tuple[str, ...]
+) -> list[dict[str, RowInterval | None]]:
+    """Intervals of each row by metric; None for a group without test images."""
+    found: list[dict[str, RowInterval | None]] = []
+    for begin in range(0, len(rows), AT_ONCE):
+        found += _intervals(files, sets, rows[begin : begin + AT_ONCE], metrics)
+    return found
 
-    try:
-        outcomes = outcomes_of(files, row)
-    except NotComparableError as error:
-        return {name: _from_record(row, name, error.what) for name in metrics}
-    generator = generator_of("row", *row.ids)
-    classes = {name: each for name, each in class_sets(row).items() if name in metrics}
-    found = summarise_row(outcomes, classes, sets.resamples(outcomes), generator)
-    return {name: None if each is None else _from_images(each) for name, each in found.items()}
+
+def _intervals(
+    files: ArtefactFiles, sets: TestSets, rows: Sequence[Row], metrics: tuple[str, ...]
+) -> list[dict[str, RowInterval | None]]:
+    found: dict[int, dict[str, RowInterval | None]] = {}
+    tested: defaultdict[object, list[int]] = defaultdict(list)
+    outcomes: dict[int, Outcomes] = {}
+    for number, row in enumerate(rows):
+        try:
+            outcomes[number] = outcomes_of(files, row)
+        except NotComparableError as error:
+            found[number] = {name: _from_record(row, name, error.what) for name in metrics}
+            continue
+        tested[outcomes[number].images, row.groups].append(number)
+    for numbers in tested.values():
+        alike = [rows[number] for number in numbers]
+        summaries = _summaries([outcomes[number] for number in numbers], alike, sets, metrics)
+        found.update(zip(numbers, summaries, strict=True))
+    return [found[number] for number in range(len(rows))]
+
+
+def _summaries(
+    outcomes: Sequence[Outcomes], rows: Sequence[Row], sets: TestSets, metrics: tuple[str, ...]
+) -> list[dict[str, RowInterval | None]]:
+    """Rows that were all tested on the same images, with the same groups of classes."""
+    from rsbench.statistics import summarise_rows
+
+    classes = {name: each for name, each in class_sets(rows[0]).items() if name in metrics}
+    generators = [generator_of("row", *row.ids) for row in rows]
+    summaries = summarise_rows(outcomes, classes, sets.resamples(outcomes[0]), generators)
+    return [
+        {name: None if each is None else _from_images(each) for name, each in summary.items()}
+        for summary in summaries
+    ]
 
 
 def _from_images(summary: RowSummary) -> RowInterval:

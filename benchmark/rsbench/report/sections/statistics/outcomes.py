@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rsbench.errors import NotComparableError
+from rsbench.report.rows import METRICS
 
 if TYPE_CHECKING:
     from rsbench.report.artefact_files import ArtefactFiles
     from rsbench.report.rows import Row
-    from rsbench.statistics import Outcomes, Resamples
+    from rsbench.statistics import ClassSet, Outcomes, Resamples
 
+#: Rows or pairs that are computed together.
+AT_ONCE = 256
 #: Resampled test sets that are kept at a time, bytes.
 _KEPT_BYTES = 400_000_000
 
@@ -58,6 +61,12 @@ def sorted_outcomes(files: ArtefactFiles, row: Row) -> Outcomes:
             raise NotComparableError(f"a cell of {row.full_method} has no predictions")
         cells[seed] = Predictions(read.images, read.labels, read.predictions)
     return gather(cells)
+
+
+def class_sets(row: Row) -> dict[str, ClassSet]:
+    """Classes behind each of ``METRICS``; None stands for all."""
+    groups = row.groups
+    return {name: None if name == "mean" else groups.of(name) for name in METRICS}
 
 
 def generator_of(*labels: str) -> np.random.Generator:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rsbench.report.artefacts import Absent, Artefact, Column, Table, Value
 from rsbench.report.rows import METRICS
-from rsbench.report.sections.statistics.comparisons import class_sets
+from rsbench.report.sections.statistics.outcomes import class_sets
 
 if TYPE_CHECKING:
     from rsbench.report.results import RunResults

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from rsbench.report.sections.statistics.comparisons import Comparison, Finding, compare_rows, judge
+from rsbench.report.sections.statistics.comparisons import Comparison, Finding, judge
 from rsbench.report.sections.statistics.contrasts import (
     Family,
     metapeft_contrasts,
@@ -13,8 +13,11 @@ from rsbench.report.sections.statistics.contrasts import (
 )
 from rsbench.report.sections.statistics.intervals import RowInterval, row_intervals
 from rsbench.report.sections.statistics.outcomes import TestSets
+from rsbench.report.sections.statistics.pairing import compare_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rsbench.report.results import RunResults
     from rsbench.report.rows import Row
 
@@ -48,11 +51,15 @@ class RunStatistics:
 
     def compare(self, first: Row, second: Row) -> dict[str, Comparison]:
         """The second row minus the first on each metric."""
-        key = (first.ids, second.ids)
-        if key not in self._compared:
-            files = self._results.files
-            self._compared[key] = compare_rows(files, self.test_sets, first, second)
-        return self._compared[key]
+        self._compare_all([(first, second)])
+        return self._compared[first.ids, second.ids]
+
+    def _compare_all(self, pairs: Sequence[tuple[Row, Row]]) -> None:
+        """Compare those pairs that were not compared yet."""
+        new = {(one.ids, other.ids): (one, other) for one, other in pairs}
+        new = {key: pair for key, pair in new.items() if key not in self._compared}
+        found = compare_rows(self._results.files, self.test_sets, list(new.values()))
+        self._compared.update(zip(new, found, strict=True))
 
     def findings(self, family: Family) -> tuple[Finding, ...]:
         """Every comparison of a family on every metric, judged together."""
@@ -61,6 +68,7 @@ class RunStatistics:
                 contrasts = metapeft_contrasts(self._results)
             else:
                 contrasts = reference_contrasts(self._results, family)
+            self._compare_all([(each.first, each.second) for each in contrasts])
             compared = [self.compare(each.first, each.second) for each in contrasts]
             self._findings[family] = tuple(judge(contrasts, compared))
         return self._findings[family]
@@ -73,6 +81,7 @@ class RunStatistics:
             for each in self.findings("metapeft")
         }
 
-    def intervals(self, row: Row) -> dict[str, RowInterval | None]:
-        """Accuracy of a row with its intervals, by metric; None for an empty group."""
-        return row_intervals(self._results.files, self.test_sets, row, INTERVAL_METRICS)
+    def intervals(self) -> list[dict[str, RowInterval | None]]:
+        """Accuracy of every row with its intervals, by metric; None for an empty group."""
+        results = self._results
+        return row_intervals(results.files, self.test_sets, results.rows, INTERVAL_METRICS)
