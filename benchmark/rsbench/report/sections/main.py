@@ -36,7 +36,7 @@ def main_table(results: RunResults) -> Table:
     )
     return Table(
         name="main",
-        title=results.index.matrix,
+        title=f"{results.index.matrix}: every row, accuracy in percent",
         columns=columns,
         rows=tuple(_fields(row, labels, mixed) for row in results.rows),
         notes=(*footnotes(results), *DEFINITIONS),

@@ -72,9 +72,9 @@ def metrics_table(results: RunResults) -> Table | None:
         notes=(
             *table_cautions(results),
             *_without_predictions(results),
-            "Classes without a test image have no accuracy and enter none of the means.",
-            "; ".join(f"{name}: {text}" for name, text in DEFINITIONS.items())
-            + f"; ± sample standard deviation over the seeds; {EMPTY}: undefined or not known.",
+            *(f"{name}: {text}." for name, text in DEFINITIONS.items()),
+            "Classes without a test image have no accuracy and enter none of the means. ± sample "
+            f"standard deviation over the seeds; {EMPTY}: undefined or not known.",
         ),
         cells=tuple(row.ids for row in rows),
     )

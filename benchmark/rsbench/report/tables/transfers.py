@@ -52,7 +52,7 @@ def transfers_table(results: RunResults) -> Table | None:
         columns += _average_columns(len(transfers))
     return Table(
         name="transfers",
-        title=f"{results.index.matrix}: methods by transfers, accuracy in percent",
+        title=f"{results.index.matrix}: methods beside transfers, accuracy in percent",
         columns=tuple(columns),
         rows=tuple(
             _fields(method, setting, with_setting, line, shown, transfers)
