@@ -212,10 +212,8 @@ class TestStructure:
         assert (image["width"], image["height"]) == ("384", "192")  # 4 x 2 inches
         assert image["alt"] == 'It "falls" <b>'
         assert reader.one("figcaption")["text"] == "Mean over 3 seeds <i>"
-        png = reader.one("a", download="falling.png")["href"]
-        sent = base64.b64decode(png.removeprefix("data:image/png;base64,"))
-        assert sent == rendered["falling"].png
-        reader.one("a", download="falling.svg")
+        for name in ("falling.png", "falling.svg"):
+            reader.one("a", download=name)
 
     def test_a_raster_figure_is_embedded_once_at_the_same_size(self) -> None:
         figure = picture(raster=True)

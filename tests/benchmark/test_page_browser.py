@@ -51,6 +51,13 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     opened.close()
 
 
+@pytest.fixture
+def saved(page: Page) -> str:
+    """The file that the page hands to the user last, as an expression of JavaScript."""
+    page.evaluate("URL.createObjectURL = (blob) => { window.saved = blob; return '#'; }; 0")
+    return "window.saved"
+
+
 def column(page: Page, table: str, number: int) -> list[str]:
     """Texts of a column as they are shown."""
     cells = f"document.querySelectorAll('#{table} tbody tr td:nth-child({number})')"
@@ -142,10 +149,9 @@ class TestTables:
         assert text(page, "#long .count") == f"201{DASH}250 of 250 rows"
         assert page.evaluate("document.querySelector('#long .pager button:nth-child(2)').disabled")
 
-    def test_the_csv_is_the_file_beside_the_page(self, page: Page) -> None:
-        page.evaluate("URL.createObjectURL = (blob) => { window.saved = blob; return '#'; }; 0")
+    def test_the_csv_is_the_file_beside_the_page(self, page: Page, saved: str) -> None:
         page.click("#long .csv")
-        assert page.evaluate("window.saved.text()") == to_csv(long_table(250))
+        assert page.evaluate(f"{saved}.text()") == to_csv(long_table(250))
 
     def test_groups_and_units_stand_in_the_headings(self, page: Page) -> None:
         group = "document.querySelector('#numbers .groups th')"
@@ -202,6 +208,20 @@ class TestLooks:
         page.press("Escape")
         page.wait("!document.querySelector('#enlarged').open")
         assert page.evaluate("document.activeElement.className") == "picture"
+
+    def test_a_figure_is_saved_as_it_is_and_as_png(self, page: Page, saved: str) -> None:
+        page.wait("document.querySelector('figure img').complete")
+        page.click("a.drawn-picture")
+        page.wait(saved)
+        head = f"{saved}.arrayBuffer().then((content) => [...new Uint8Array(content, 0, 24)])"
+        first = bytes(page.evaluate(head))
+        assert first.startswith(b"\x89PNG")
+        size = [int.from_bytes(first[at : at + 4], "big") for at in (16, 20)]
+        assert size == [800, 400]  # 4 x 2 inches at 200 dots each
+        page.evaluate("addEventListener('click', (event) => event.preventDefault()); 0")
+        page.click("a.same-picture")
+        shown = "document.querySelector('a.same-picture').href"
+        assert page.evaluate(f"{shown} === document.querySelector('figure img').src")
 
     def test_dark_by_the_system_and_by_the_button(self, page: Page) -> None:
         ground = "getComputedStyle(document.body).backgroundColor"

@@ -28,14 +28,12 @@ class FigureView:
     Attributes:
         figure: what it is.
         source: the picture as a data URI: the SVG, or the PNG where that would be large.
-        png: the PNG file as a data URI, for the download.
         width: width at its natural size, CSS pixels.
         height: its height.
     """
 
     figure: Figure
     source: str
-    png: str
     width: int
     height: int
 
@@ -46,11 +44,11 @@ def figure_view(rendered: Rendered) -> FigureView:
     Raises:
         ValueError: the SVG does not state its size in points.
     """
-    raster = rendered.figure.raster
-    png = data_uri(rendered.png, "image/png")
-    width, height = png_size(rendered.png) if raster else svg_size(rendered.svg)
-    source = png if raster else data_uri(rendered.svg, "image/svg+xml")
-    return FigureView(rendered.figure, source, png, round(width), round(height))
+    if rendered.figure.raster:
+        source, (width, height) = data_uri(rendered.png, "image/png"), png_size(rendered.png)
+    else:
+        source, (width, height) = data_uri(rendered.svg, "image/svg+xml"), svg_size(rendered.svg)
+    return FigureView(rendered.figure, source, round(width), round(height))
 
 
 def svg_size(svg: bytes) -> tuple[float, float]:

@@ -30,9 +30,9 @@ function unpacked(column) {
   return Array.isArray(column) ? column : column.at.map((place) => column.values[place]);
 }
 
-/** Hands `text` to the user as a file. */
-function download(name, text, type) {
-  const link = element("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name });
+/** Hands text or other content to the user as a file. */
+function download(name, content, type) {
+  const link = element("a", { href: URL.createObjectURL(new Blob([content], { type })), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }

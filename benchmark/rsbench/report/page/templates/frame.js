@@ -48,6 +48,18 @@ function startMarks(navigation) {
   document.querySelectorAll("main > section").forEach((section) => watcher.observe(section));
 }
 
+/** Dots per CSS pixel of a figure that is downloaded as PNG: 200 for an inch, as in figures/. */
+const PNG_SCALE = 200 / 96;
+
+/** Draws an SVG picture of the page as PNG, so that the page need not hold both. */
+function downloadDrawn(image, name) {
+  const canvas = element("canvas", {
+    width: Math.round(image.naturalWidth * PNG_SCALE), height: Math.round(image.naturalHeight * PNG_SCALE),
+  });
+  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  canvas.toBlob((picture) => download(name, picture, "image/png"), "image/png");
+}
+
 /** Figures open large by click or Enter, and are downloaded from what the page shows. */
 function startFigures(dialog) {
   const enlarge = (image) => {
@@ -62,9 +74,14 @@ function startFigures(dialog) {
   dialog.addEventListener("click", (event) => {
     if (event.target !== dialog.querySelector("button")) dialog.close();
   });
+  const shownBeside = (link) => link.closest("figure").querySelector("img");
   document.querySelectorAll("a.same-picture").forEach((link) => {
-    link.addEventListener("click", () => {
-      link.href = link.closest("figure").querySelector("img").src;
+    link.addEventListener("click", () => { link.href = shownBeside(link).src; });
+  });
+  document.querySelectorAll("a.drawn-picture").forEach((link) => {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      downloadDrawn(shownBeside(link), link.download);
     });
   });
 }
