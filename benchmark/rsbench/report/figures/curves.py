@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from matplotlib.text import Text
 
 
+#: Characters of the longest name beside which panels stand side by side.
+_SHORT = 18
+
+
 @dataclass(frozen=True)
 class Line:
     """One line.
@@ -69,10 +73,12 @@ def curves(panels: Sequence[CurvePanel], y: Axis, across: int = 2, title: str = 
     Args:
         panels: at least one; a single one takes the whole width.
         y: the vertical axis.
-        across: panels in a row.
+        across: panels in a row; one where the names of lines would leave them no room.
         title: of the figure.
     """
-    columns = min(across, len(panels))
+    names = [line.name for panel in panels for line in panel.lines]
+    longest = max(map(len, names), default=0)
+    columns = min(across, len(panels)) if longest <= _SHORT else 1
     rows = -(-len(panels) // columns)
     most = max(len(panel.lines) + len(panel.references) for panel in panels)
     height = max(3.2 if columns == 1 else 2.6, 0.16 * most + 0.9)

@@ -26,7 +26,8 @@ def caption_of(study: Study, subjects: Sequence[Subject], kind: str, left_out: i
         names = ", ".join(row.full_method for row in study.constants[:3])
         sentences.append(f"dotted: {names}, without a place on the axis")
     if any(place.row is None for subject in subjects for place in subject.places.values()):
-        sentences.append("settings without a result are gaps (heatmaps say which kind)")
+        letters = ": N not run, F failed where fields are small" if kind == "heatmap" else ""
+        sentences.append(f"settings without a result are gaps{letters}")
     if left_out:
         sentences.append(f"{left_out} more groups of methods are in the table alone")
     return _sentences(sentences)
