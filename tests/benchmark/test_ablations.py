@@ -224,7 +224,7 @@ class TestFigures:
         figure = artefacts(folder)["curve_rank"]
         assert isinstance(figure, Figure)
         assert "mean over 3 seeds" in figure.caption
-        assert "error bars: ± sample standard deviation" in figure.caption.replace("Error", "error")
+        assert "Error bars: ± sample standard deviation" in figure.caption
         assert "240 test images" in figure.caption
 
 
@@ -287,6 +287,25 @@ class TestRobustness:
         )
         assert isinstance(artefacts(folder)["robustness"], Absent)
         assert drawn(folder) == ["heatmap_scale_learning_rate"]
+
+    def test_the_other_axis_is_held_at_scale_1(self, folder: RunFolder) -> None:
+        scales = ("0.125", "0.25", "0.5", "1", "2")
+        write_grid(
+            folder,
+            {"scale": scales, "learning_rate": RATES},
+            lambda **_: 0.8,
+            numbers={"scale": numbers(scales), "learning_rate": numbers(RATES)},
+        )
+        notes = to_markdown(table(folder, "robustness"))
+        assert "held at its default (scale 1, learning rate 0.01" in notes
+
+    def test_captions_keep_the_letters_of_labels(self, folder: RunFolder) -> None:
+        self.fill(folder, seeds=(0,))
+        figure = artefacts(folder)["robustness_curves"]
+        assert isinstance(figure, Figure)
+        assert figure.caption.startswith("vit → things")
+        assert figure.alt.startswith("lora: ")
+        assert "No error bars: one seed only" in figure.caption
 
     def test_width_of_the_plateau_in_octaves_and_decades(self, folder: RunFolder) -> None:
         self.fill(folder, seeds=(0,))

@@ -66,6 +66,11 @@ def left_out(results: RunResults) -> str:
     )
 
 
+def capital(text: str) -> str:
+    """``text`` as the beginning of a sentence; not for labels, which keep their letters."""
+    return text[:1].upper() + text[1:]
+
+
 def seeds_words(rows: Sequence[Row]) -> str:
     """How many seeds rows have, for a caption."""
     numbers = sorted({len(row.seeds) for row in rows})

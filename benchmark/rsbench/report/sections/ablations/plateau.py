@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rsbench.report.sections.ablations.reference import PAPER
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -62,8 +64,9 @@ class GridMeans:
         return int((self.means < level).sum())
 
     def default(self) -> tuple[int, int]:
-        """The middle of the grid: shipped grids lie around the default setting."""
-        return len(self.axes[0].values) // 2, len(self.axes[1].values) // 2
+        """The paper's setting (scale 1) where an axis has it, else the middle of the axis."""
+        first, second = (_default(axis) for axis in self.axes)
+        return first, second
 
     def width(self, along: int, tolerance: float) -> float | None:
         """Width of the plateau along one axis, the other at its default.
@@ -91,6 +94,14 @@ class GridMeans:
             if bool(good[start : end + 1].all())
         ]
         return max(widths) if widths else None
+
+
+def _default(axis: StudyAxis) -> int:
+    numbers = sorted(axis.numbers or ())
+    wanted = PAPER.get(axis.name)
+    if wanted is None or wanted not in numbers:
+        return len(numbers) // 2
+    return numbers.index(wanted)
 
 
 def _distance(low: float, high: float, base: int) -> float:

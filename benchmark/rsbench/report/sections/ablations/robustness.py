@@ -116,9 +116,9 @@ def _notes(twins: Sequence[Twins]) -> tuple[str, ...]:
         "level of a constant answer (100 / number of classes).",
         "settings within: finished settings whose mean is at most so far below the same method's "
         f"best. Widths: {units}, from the first to the last value of the longest run of "
-        f"neighbouring values that are within, the other axis held at the middle of the grid "
-        f"({held}); 0: one value alone; {EMPTY}: none. Grids are coarse: a width is known to one "
-        "step of the grid.",
+        f"neighbouring values that are within, the other axis held at its default ({held}: scale 1 "
+        f"where it is there, else the middle of the axis); 0: one value; {EMPTY}: none. Grids are "
+        "coarse: a width is known to one step of the grid.",
     ]
     for each in twins:
         notes.append(_comparison(each))

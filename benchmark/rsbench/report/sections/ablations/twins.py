@@ -12,7 +12,7 @@ from rsbench.report.sections.ablations.curves import abscissa, line_of, near_cha
 from rsbench.report.sections.ablations.heatmaps import grid_of
 from rsbench.report.sections.ablations.plateau import GridMeans, grid_means
 from rsbench.report.tables.layout import transfer_title
-from rsbench.report.transfers import seeds_words, split_words, spread_words
+from rsbench.report.transfers import capital, seeds_words, split_words, spread_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
@@ -76,8 +76,8 @@ def _curves(twins: Twins, suffix: str) -> Figure:
         caption=(
             f"{twins.transfer}: mean-class accuracy on "
             f"{split_words(rows)}, {seeds_words(rows)}. Left: {axes[0].title} at {axes[1].title} "
-            f"{second}; right: {axes[1].title} at {axes[0].title} {first}. Spread: "
-            f"{spread_words(rows)}."
+            f"{second}; right: {axes[1].title} at {axes[0].title} {first}. "
+            f"{capital(spread_words(rows))}."
         ),
         draw=partial(_draw_curves, twins),
         alt=_alt(twins),

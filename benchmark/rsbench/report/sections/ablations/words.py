@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rsbench.report.tables.layout import transfer_title
-from rsbench.report.transfers import image_interval, seeds_words, split_words, spread_words
+from rsbench.report.transfers import capital, image_interval, seeds_words, split_words, spread_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,10 +24,10 @@ def caption_of(study: Study, subjects: Sequence[Subject], kind: str, left_out: i
     ]
     if study.constants and kind != "heatmap":
         names = ", ".join(row.full_method for row in study.constants[:3])
-        sentences.append(f"dotted: {names}, without a place on the axis")
+        sentences.append(f"Dotted: {names}, without a place on the axis")
     if any(place.row is None for subject in subjects for place in subject.places.values()):
         letters = ": N not run, F failed where fields are small" if kind == "heatmap" else ""
-        sentences.append(f"settings without a result are gaps{letters}")
+        sentences.append(f"Settings without a result are gaps{letters}")
     if left_out:
         sentences.append(f"{left_out} more groups of methods are in the table alone")
     return _sentences(sentences)
@@ -35,15 +35,15 @@ def caption_of(study: Study, subjects: Sequence[Subject], kind: str, left_out: i
 
 def _kind_words(rows: Sequence[Row], kind: str) -> list[str]:
     if kind == "heatmap":
-        frame = "the frame marks the highest value of its panel, which need not be significant"
+        frame = "The frame marks the highest value of its panel, which need not be significant"
         return [frame, *_noise_words(rows)]
     if kind == "dots" and any(len(row.seeds) == 1 for row in rows):
         several = any(len(row.seeds) > 1 for row in rows)
         first = "± sample standard deviation over the seeds; with one seed " if several else ""
-        return [f"error bars: {first}the 95 % interval over the test images"]
-    words = [spread_words(rows)]
+        return [f"Error bars: {first}the 95 % interval over the test images"]
+    words = [capital(spread_words(rows))]
     if kind in ("curve", "curves"):
-        words.append("dotted line 'chance', where drawn: 100 / number of classes")
+        words.append("Dotted line 'chance', where drawn: 100 / number of classes")
     return [*words, *_noise_words(rows)]
 
 
@@ -57,7 +57,7 @@ def _noise_words(rows: Sequence[Row]) -> list[str]:
     if not widths:
         return []
     width = sum(widths) / len(widths)
-    return [f"the test images alone leave each value open by about ± {width:.1f} points (95 %)"]
+    return [f"The test images alone leave each value open by about ± {width:.1f} points (95 %)"]
 
 
 def alt_of(study: Study, subjects: Sequence[Subject]) -> str:
@@ -87,4 +87,4 @@ def setting_words(study: Study, values: Values) -> str:
 
 
 def _sentences(parts: Sequence[str]) -> str:
-    return " ".join(part[:1].upper() + part[1:] + "." for part in parts)
+    return " ".join(f"{part}." for part in parts)

@@ -134,26 +134,27 @@ def _by_seed(row: Row) -> dict[int, tuple[float | None, ...]]:
 def _caption(transfer: DrawnTransfer, gains: Sequence[ClassGain], pairs: int) -> str:
     seeds = sorted({len(each.seeds) for each in gains})
     number = " to ".join(str(each) for each in dict.fromkeys((seeds[0], seeds[-1])))
-    bars = "error bars: ± sample standard deviation of the differences over seeds"
+    bars = "Error bars: ± sample standard deviation of the differences over seeds"
     if seeds[-1] == 1:
-        bars = "no error bars: one seed only"
+        bars = "No error bars: one seed only"
     counts = gains[0].first.first.test_counts
-    least = min(count for count in counts if count)
+    ends = dict.fromkeys((min(count for count in counts if count), max(counts)))
+    images = " to ".join(str(end) for end in ends)
     sentences = [
         f"{transfer.title}: difference in accuracy of each class on "
-        f"{split_words([gains[0].first])} ({least} to {max(counts)} for each class), seeds: "
+        f"{split_words([gains[0].first])} ({images} for each class), seeds: "
         f"{number}; the most frequent class in training first",
         bars,
-        "grey: 95 % Wilson interval of the first method's accuracy in that class, less that "
+        "Grey: 95 % Wilson interval of the first method's accuracy in that class, less that "
         "accuracy: how far its test images alone leave it open, of many classes some leave the "
         "band by chance",
     ]
     if any("best PEFT" in each.title for each in gains):
-        sentences.append("the best PEFT method was chosen on these images, which flatters it")
+        sentences.append("The best PEFT method was chosen on these images, which flatters it")
     left_out = pairs - sum("best PEFT" not in each.title for each in gains)
     if left_out > 0:
         sentences.append(f"{left_out} more pairs are in the tables")
-    return " ".join(each[:1].upper() + each[1:] + "." for each in sentences)
+    return " ".join(f"{each}." for each in sentences)
 
 
 def _words(gain: ClassGain, classes: Sequence[int]) -> str:

@@ -47,13 +47,13 @@ def _tail_figures(transfer: DrawnTransfer, points: Sequence[MethodPoint]) -> lis
     spread = spread_of(tested)
     seconds = tuple(point.seconds for point in tested)
     intro = _intro(transfer, tested)
-    arrows = "arrows lead from a method to the same with MetaPEFT" if pairs_of(tested) else ""
+    arrows = "Arrows lead from a method to the same with MetaPEFT" if pairs_of(tested) else ""
     return [
         Figure(
             name=f"tail_overall{transfer.suffix}",
             title=title,
             caption=_sentences(
-                intro, f"diameter: {spread.words}", _unknown(spread.by_point), arrows
+                intro, f"Diameter: {spread.words}", _unknown(spread.by_point), arrows
             ),
             draw=partial(_draw_tail, title, tested, spread.by_point, spread.words, 1),
             alt=_tail_words(tested),
@@ -61,7 +61,7 @@ def _tail_figures(transfer: DrawnTransfer, points: Sequence[MethodPoint]) -> lis
         Figure(
             name=f"tail_overall_cost{transfer.suffix}",
             title=f"{title}, with cost",
-            caption=_sentences(intro, "diameter: train seconds of a cell, mean", arrows),
+            caption=_sentences(intro, "Diameter: train seconds of a cell, mean", arrows),
             draw=partial(_draw_tail, f"{title}, with cost", tested, seconds, "train seconds", 0),
             alt=_tail_words(tested),
         ),
@@ -76,19 +76,19 @@ def _intro(transfer: DrawnTransfer, points: Sequence[MethodPoint]) -> str:
 
 
 def _unknown(sizes: Sequence[float | None]) -> str:
-    return "small diamonds: one cell, so its spread is not known" if None in sizes else ""
+    return "Small diamonds: one cell, so its spread is not known" if None in sizes else ""
 
 
 def _sentences(*parts: str) -> str:
-    return " ".join(part[:1].upper() + part[1:] + "." for part in parts if part)
+    return " ".join(f"{part}." for part in parts if part)
 
 
 def _tail_words(points: Sequence[MethodPoint]) -> str:
     best = max(points, key=lambda point: point.mean("tail") or 0.0)
     overall = max(points, key=lambda point: point.mean("mean") or 0.0)
     words = [
-        f"highest tail accuracy: {best.name}, {best.mean('tail'):.1f} %",
-        f"highest mean-class accuracy: {overall.name}, {overall.mean('mean'):.1f} %",
+        f"Highest tail accuracy: {best.name}, {best.mean('tail'):.1f} %",
+        f"Highest mean-class accuracy: {overall.name}, {overall.mean('mean'):.1f} %",
     ]
     for plain, tuned in pairs_of(points):
         tail, mean = (
@@ -96,7 +96,7 @@ def _tail_words(points: Sequence[MethodPoint]) -> str:
             for column in ("tail", "mean")
         )
         words.append(f"{points[tuned].name}: tail {tail:+.1f}, mean {mean:+.1f} points")
-    return _sentences(*words, "whether a difference is more than noise is in the table of gains")
+    return _sentences(*words, "Whether a difference is more than noise is in the table of gains")
 
 
 def _numbers(points: Sequence[MethodPoint]) -> dict[str, int]:
@@ -151,19 +151,19 @@ def _front(
     title = f"Accuracy against {what}: {transfer.title}"
     means = [each.mean("mean") or 0.0 for each in points]
     best = undominated([cost(each) for each in points], means)
-    time = "wall time depends on the machine and its load" if what == "train seconds" else ""
+    time = "Wall time depends on the machine and its load" if what == "train seconds" else ""
     return Figure(
         name=f"{name}{transfer.suffix}",
         title=title,
         caption=_sentences(
             _intro(transfer, points),
-            f"line: methods that none beats at the same or fewer {what}, the others lighter",
-            "it is a line of means: differences within the noise decide it too",
+            f"Line: methods that none beats at the same or fewer {what}, the others lighter",
+            "It is a line of means: differences within the noise decide it too",
             time,
         ),
         draw=partial(_draw_front, title, points, what, cost, best),
         alt=_sentences(
-            f"by ascending {what}, not beaten: "
+            f"By ascending {what}, not beaten: "
             + ", ".join(
                 f"{points[n].name} ({cost(points[n]):,.0f}; {points[n].mean('mean'):.1f} %)"
                 for n in best
