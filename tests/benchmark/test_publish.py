@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet
 import pytest
 from records import (
     failed,
@@ -23,6 +23,7 @@ from rsbench.cli import app
 from rsbench.errors import ResultsFolderError
 from rsbench.finished.publish import publish, without_paths
 from rsbench.report.artefact_files import ArtefactFiles
+from rsbench.report.prediction_files import PredictionReader
 from rsbench.store import RunFolder
 
 LABELS = np.repeat(np.arange(3), 4)
@@ -66,8 +67,26 @@ def test_what_a_report_needs_is_kept_and_weights_are_not(run: RunFolder, tmp_pat
         assert new is not None
         np.testing.assert_array_equal(old.predictions, new.predictions)
         np.testing.assert_array_equal(old.confidences, new.confidences)
-    ids = pyarrow.parquet.read_table(done.folder.path / "test_images" / "things-test.parquet")
-    assert ids.column("id").to_pylist() == [f"image {number}" for number in range(12)]
+        assert old.images == new.images
+    assert len(list((done.folder.path / "test_images").iterdir())) == 1
+
+
+def test_a_published_run_can_be_published_again_and_compared(
+    run: RunFolder, tmp_path: Path
+) -> None:
+    done = publish(run, tmp_path / "published" / "little")
+    result = CliRunner().invoke(app, ["compare", str(run.path), "--with", str(done.folder.path)])
+    assert result.exit_code == 0, result.output
+    with (run.path / "tables" / "compare-run-little-cells.csv").open() as lines:
+        cells = list(csv.DictReader(lines))
+    assert [each["same_id"] for each in cells] == ["true", "true"]
+    digest_of = [PredictionReader(), PredictionReader()]
+    first = str(run.read_index().cells[0].id)
+    before, after = (
+        reader.digest(folder.cell(first) / "predictions.parquet").images
+        for reader, folder in zip(digest_of, (run, done.folder), strict=True)
+    )
+    assert before == after
 
 
 @pytest.mark.parametrize("features", ["drawn", "classes", "none"])

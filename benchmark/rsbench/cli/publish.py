@@ -52,8 +52,8 @@ def publish(
     folder = RunFolder(find_run(run))
     drawn = drawn_cells(load_results(folder))
     done = copy(folder, out / (name or folder.path.name), features.value, drawn)
-    written = write_report(done.folder)
-    write_about(written.report.results, done.folder.path)
+    written = write_report(done.folder, only or ())
+    write_about(written.report.results, done.folder.path, only or ())
     typer.echo(f"{done.cells} cells, {done.size / 1e6:.1f} MB without the report")
     if done.hidden:
         typer.echo(f"{done.hidden} absolute paths are shortened to their last part")

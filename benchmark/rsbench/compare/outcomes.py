@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rsbench.compare.measured import IMAGES, SEEDS_AND_IMAGES, Measured, over_seeds
-from rsbench.errors import NotComparableError, RecordError
+from rsbench.errors import NotComparableError
+from rsbench.report.artefact_files import ArtefactFiles
 from rsbench.report.rows import METRICS
 from rsbench.statistics.crossed import crossed
 from rsbench.statistics.moments import class_moments
@@ -16,7 +17,6 @@ from rsbench.statistics.outcomes import Outcomes, Predictions, gather
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -24,14 +24,12 @@ if TYPE_CHECKING:
     from rsbench.report.rows import Row
     from rsbench.store import RunFolder
 
-_COLUMNS = ["id", "label", "prediction"]
-
 
 class Measurements:
     """Measures the rows of one run; what was read from its files is kept."""
 
     def __init__(self, folder: RunFolder) -> None:
-        self._folder = folder
+        self._files = ArtefactFiles(folder)
 
     @cached_property
     def _kept(self) -> dict[tuple[str, ...], Outcomes | None]:
@@ -59,10 +57,10 @@ class Measurements:
     def _read(self, row: Row) -> Outcomes | None:
         cells: dict[int, Predictions] = {}
         for record in row.records:
-            path = self._folder.cell(record.id) / "predictions.parquet"
-            if not path.is_file():
+            read = self._files.predictions(record.id)
+            if read is None:
                 return None
-            cells[record.cell.seed] = _predictions(path)
+            cells[record.cell.seed] = Predictions(read.images, read.labels, read.predictions)
         try:
             return gather(cells)
         except NotComparableError:
@@ -135,21 +133,3 @@ def _with_images(
     basis = IMAGES if alone.seeds == 1 else SEEDS_AND_IMAGES
     variance = 1e4 * found.total
     return Measured(alone.value, variance, found.degrees, alone.seeds, basis, differing)
-
-
-def _predictions(path: Path) -> Predictions:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        table = pyarrow.parquet.read_table(path, columns=_COLUMNS, use_threads=False)
-        images, labels, predicted = (
-            table.column(name).to_numpy(zero_copy_only=False) for name in _COLUMNS
-        )
-    except (OSError, pyarrow.ArrowException) as error:
-        raise RecordError(
-            f"the predictions of a finished cell cannot be read: {error}",
-            where=path,
-            remedy="delete the cell's folder and run the sweep again: only this cell is redone",
-        ) from error
-    return Predictions(images, labels, predicted)

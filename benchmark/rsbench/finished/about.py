@@ -8,20 +8,27 @@ from typing import TYPE_CHECKING
 from rsbench.atomic import write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from rsbench.record import Environment, Record
     from rsbench.report.results import RunResults
 
 
-def write_about(results: RunResults, folder: Path) -> None:
-    """Write ``README.md`` into the folder of a published run; the same run gives the same text."""
-    write_file(folder / "README.md", about(results, folder.name).encode())
+def write_about(results: RunResults, folder: Path, only: Sequence[str] = ()) -> None:
+    """Write ``README.md`` into the folder of a published run; the same run gives the same text.
+
+    Args:
+        results: the published run.
+        folder: its folder.
+        only: the parts of the report that it holds; nothing for all of it.
+    """
+    write_file(folder / "README.md", about(results, folder.name, only).encode())
 
 
-def about(results: RunResults, name: str) -> str:
+def about(results: RunResults, name: str, only: Sequence[str] = ()) -> str:
     """What a reader of the folder must know, from the records alone."""
+    rebuild = "".join([f"rsbench report results/published/{name}", *(f" --only {n}" for n in only)])
     records = [record for row in results.rows for record in row.records]
     records = list({record.id: record for record in records}.values())
     places = [record.environment for record in records if record.environment]
@@ -34,8 +41,7 @@ def about(results: RunResults, name: str) -> str:
         f"- Code: {_counted(_commit(place) for place in places)}; {_versions(places)}.",
         f"- Machine: {_counted(_machine(place) for place in places)}.",
         f"- Cost: {_cost(records)}.",
-        f"- Rebuild tables, figures and page: `rsbench report results/published/{name}`. The same "
-        "package versions give the same bytes.",
+        f"- Rebuild the report: `{rebuild}`. The same package versions give the same bytes.",
         "- Left out: weights. Image ids are in `test_images/`, once for each target, in the order "
         "of the predictions.",
     ]

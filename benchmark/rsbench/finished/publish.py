@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from rsbench.atomic import new_folder, write_file
 from rsbench.errors import ResultsFolderError
 from rsbench.record import Record
+from rsbench.report.artefact_files import ArtefactFiles
+from rsbench.report.prediction_files import SHARED_IDS, TEST_IMAGES
 from rsbench.store import RunFolder, RunIndex, explained
 
 if TYPE_CHECKING:
@@ -24,8 +27,6 @@ FeatureChoice = Literal["drawn", "classes", "none"]
 _COPIED = ("gamma.csv", "gamma_final.csv")
 #: Fields of a record that must stay as they are: the id is a hash of the identity.
 _EXACT = ("identity", "class_names")
-#: Columns of predictions that a report needs; image ids are kept once for each target.
-_COLUMNS = ("label", "prediction", "confidence")
 #: An absolute path of two parts or more, on Unix or Windows, that no word or URL ends in front of.
 _PATH = re.compile(
     r"(?<![\w/.:~-])(?:~|[A-Za-z]:)?[/\\](?:[^\s/\\\"':,;()]+[/\\])+([^\s/\\\"':,;()]+)"
@@ -85,7 +86,6 @@ def publish(
         for record in records:
             keep = "classes" if features == "drawn" and record.id not in drawn else features
             hidden += _copy_cell(run, copy, record, keep)
-        _copy_test_images(run, copy, records)
         hidden += _copy_index(run, copy, index, place)
     size = sum(each.stat().st_size for each in place.rglob("*") if each.is_file())
     return Published(RunFolder(place), len(records), size, hidden)
@@ -109,25 +109,42 @@ def _copy_cell(run: RunFolder, copy: RunFolder, record: Record, features: Featur
     for name in _COPIED:
         if (source / name).is_file():
             shutil.copyfile(source / name, target / name)
-    if (source / "predictions.parquet").is_file():
-        _pack_predictions(source / "predictions.parquet", target / "predictions.parquet")
+    _pack_predictions(run, copy, record)
     if features != "none" and (source / "features.npz").is_file():
         _copy_features(source / "features.npz", target / "features.npz", features == "drawn")
     return hidden
 
 
-def _pack_predictions(source: Path, target: Path) -> None:
-    import pyarrow.parquet
+def _pack_predictions(run: RunFolder, copy: RunFolder, record: Record) -> None:
+    """Predictions without the ids of the images, which all cells of a target share."""
+    import pyarrow
 
-    table = pyarrow.parquet.read_table(source, columns=list(_COLUMNS))
-    _write_packed(table, target, {"confidence": "BYTE_STREAM_SPLIT"}, ["label", "prediction"])
+    read = ArtefactFiles(run).predictions(record.id)
+    if read is None:
+        return
+    digest = hashlib.sha256(json.dumps([read.images, read.labels.tolist()]).encode())
+    split = f"{record.cell.target.name}-{record.cell.recipe.evaluate_on}"
+    ids = copy.path / TEST_IMAGES / f"{split}-{digest.hexdigest()[:8]}.parquet"
+    if not ids.exists():
+        ids.parent.mkdir(exist_ok=True)
+        names = pyarrow.table({"id": list(read.images), "label": read.labels})
+        _write_packed(names, ids, {"id": "DELTA_BYTE_ARRAY"}, ["label"])
+    packed = pyarrow.table(
+        {
+            "label": read.labels,
+            "prediction": read.predictions,
+            "confidence": read.confidences,
+        }
+    ).replace_schema_metadata({SHARED_IDS: ids.name})
+    target = copy.cell(record.id) / "predictions.parquet"
+    _write_packed(packed, target, {"confidence": "BYTE_STREAM_SPLIT"}, ["label", "prediction"])
 
 
 def _write_packed(table: Any, target: Path, encoding: dict[str, str], repeated: list[str]) -> None:
     import pyarrow.parquet
 
     pyarrow.parquet.write_table(
-        table.replace_schema_metadata(None),
+        table,
         target,
         compression="zstd",
         compression_level=19,
@@ -143,26 +160,6 @@ def _copy_features(source: Path, target: Path, images: bool) -> None:
         by_image = ("features_after", "labels")
         kept = {name: arrays[name] for name in arrays if images or name not in by_image}
     np.savez_compressed(target, allow_pickle=False, **kept)
-
-
-def _copy_test_images(run: RunFolder, copy: RunFolder, records: Iterable[Record]) -> None:
-    """The ids of the test images of each target, in the order of the predictions."""
-    import pyarrow.parquet
-
-    done: set[str] = set()
-    for record in records:
-        source = run.cell(record.id) / "predictions.parquet"
-        name = f"{record.cell.target.name}-{record.cell.recipe.evaluate_on}"
-        if name in done or not source.is_file():
-            continue
-        done.add(name)
-        table = pyarrow.parquet.read_table(source)
-        if "id" in table.column_names:
-            ids = table.select(["id", "label"])
-            folder = copy.path / "test_images"
-            folder.mkdir(exist_ok=True)
-            encoding = {"id": "DELTA_BYTE_ARRAY"}
-            _write_packed(ids, folder / f"{name}.parquet", encoding, ["label"])
 
 
 def _copy_index(run: RunFolder, copy: RunFolder, index: RunIndex, place: Path) -> int:

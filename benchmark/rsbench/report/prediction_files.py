@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyarrow.parquet import FileMetaData, ParquetFile
 
+#: Folder of a published run with the ids of test images, once for each target.
+TEST_IMAGES = "test_images"
+#: Metadata of its predictions: the file there that holds the ids of their rows.
+SHARED_IDS = b"test_images"
 _NUMBERS = ["label", "prediction", "confidence"]
 
 
@@ -81,7 +85,7 @@ def read_predictions(path: Path) -> Predictions:
 
     try:
         with _opened(path.read_bytes()) as file:
-            return Predictions(*_numbers(file), _image_ids(file))
+            return Predictions(*_numbers(file), _image_ids(file, path))
     except (OSError, KeyError, pyarrow.ArrowException) as error:
         raise damaged(path, error) from error
 
@@ -105,7 +109,7 @@ class PredictionReader:
             raw = path.read_bytes()
             with _opened(raw) as file:
                 labels, predictions, confidences = _numbers(file)
-                ids = self._hash_of_ids(file, raw)
+                ids = self._hash_of_ids(file, raw, path)
             calibration = _calibration(labels, predictions, confidences)
         except (OSError, KeyError, ValueError, pyarrow.ArrowException) as error:
             raise damaged(path, error) from error
@@ -113,11 +117,12 @@ class PredictionReader:
         shared = self._labels.setdefault(labels.tobytes(), labels)
         return Digested(shared, labels == predictions, calibration, ids.hexdigest())
 
-    def _hash_of_ids(self, file: ParquetFile, raw: bytes) -> hashlib.blake2b:
+    def _hash_of_ids(self, file: ParquetFile, raw: bytes, path: Path) -> hashlib.blake2b:
         """Hash of the ids, to be continued; files with the same bytes of ids decode them once."""
-        key = _bytes_of_ids(file.metadata, raw)
+        shared = _shared_ids(file, path)
+        key = _bytes_of_ids(file.metadata, raw) if shared is None else str(shared).encode()
         if key not in self._hashes:
-            text = "\n".join((*_image_ids(file), "")).encode()
+            text = "\n".join((*_image_ids(file, path), "")).encode()
             self._hashes[key] = hashlib.blake2b(text, digest_size=16)
         return self._hashes[key].copy()
 
@@ -146,8 +151,18 @@ def _numbers(file: ParquetFile) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any
     return labels, predictions, confidences
 
 
-def _image_ids(file: ParquetFile) -> tuple[str, ...]:
+def _image_ids(file: ParquetFile, path: Path) -> tuple[str, ...]:
+    shared = _shared_ids(file, path)
+    if shared is not None:
+        with _opened(shared.read_bytes()) as other:
+            return _image_ids(other, shared)
     return tuple(file.read(columns=["id"], use_threads=False).column("id").to_pylist())
+
+
+def _shared_ids(file: ParquetFile, path: Path) -> Path | None:
+    """The file of a published run that names the test images of all cells of a target."""
+    name = (file.schema_arrow.metadata or {}).get(SHARED_IDS)
+    return None if name is None else path.parents[2] / TEST_IMAGES / name.decode()
 
 
 def _bytes_of_ids(metadata: FileMetaData, raw: bytes) -> bytes:
