@@ -60,6 +60,7 @@ def warnings(results: RunResults) -> tuple[str, ...]:
     return (
         *cautions(results),
         *_gaps(results, _FEW),
+        *_foreign(results),
         *_one_seed(rows),
         *(["**the rows do not all have the same seeds**"] if _unequal_seeds(rows) else []),
         *_precisions(rows),
@@ -80,13 +81,16 @@ def _gaps(results: RunResults, most: int = _MOST) -> list[str]:
 
 def remarks(results: RunResults) -> tuple[str, ...]:
     """What else limits the numbers: cells left out, unequal seeds, mixed precisions, notes."""
-    lines = []
-    if results.foreign:
-        lines.append(
-            f"left out: {results.foreign} cells in the folder that the matrix does not name "
-            "(from another version of it, or of its data)"
-        )
-    return (*lines, *_seeds(results.rows), *_precisions(results.rows), *results.notes)
+    return (*_foreign(results), *_seeds(results.rows), *_precisions(results.rows), *results.notes)
+
+
+def _foreign(results: RunResults) -> list[str]:
+    if not results.foreign:
+        return []
+    return [
+        f"left out: {results.foreign} cells in the folder that the matrix does not name "
+        "(from another version of it, or of its data)"
+    ]
 
 
 def _seeds(rows: Sequence[Row]) -> list[str]:
