@@ -34,6 +34,12 @@ def publish(
             "class means alone, or none."
         ),
     ] = Features.drawn,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Keep only these parts of the report, as in 'rsbench report'."
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of published runs.")] = Path(
         "results/published"
     ),
