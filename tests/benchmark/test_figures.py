@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from typing import TYPE_CHECKING
 
@@ -247,6 +248,21 @@ class TestFiles:
 
         render(Figure("f", "t", "c", _scatter, "a"))
         assert plt.get_fignums() == []
+
+    def test_saving_leaves_the_layout_alone(self) -> None:
+        drawing = _scatter()
+        before = [axes.get_position().bounds for axes in drawing.axes]
+        for kind in ("png", "svg"):
+            drawing.savefig(io.BytesIO(), format=kind)
+            assert drawing.get_layout_engine() is None
+        assert [axes.get_position().bounds for axes in drawing.axes] == before
+
+    def test_points_at_one_place_are_drawn(self) -> None:
+        points = [Point(f"method {n}", 10.0, 80.0, None, n) for n in range(14)]
+        drawing = front(points, ACCURACY, ACCURACY, [0])
+        boxes = named(drawing, [point.name for point in points])
+        assert len(boxes) == 14
+        assert_apart(boxes)
 
     def test_settling_twice_changes_nothing(self) -> None:
         drawing = _heat()

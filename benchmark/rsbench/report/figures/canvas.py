@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -62,9 +61,9 @@ def settle(figure: Figure) -> None:
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
-        # not "none": with that, saving would draw everything once more for a layout
-        with mpl.rc_context({"figure.constrained_layout.use": False}):
-            figure.set_layout_engine(None)
+        # not "none": with that, saving would draw everything once more for a layout. (None is what
+        # matplotlib's settings say, and the style leaves them without a layout.)
+        figure.set_layout_engine(None)
 
 
 def set_axes(axes: Axes, x: Axis, y: Axis, room: float = 6.0) -> None:

@@ -38,7 +38,6 @@ NARROW = 3.5
 _SETTINGS: dict[Any, Any] = {
     "figure.dpi": 200,  # as saved: words have another width at other resolutions
     "savefig.dpi": 200,
-    "figure.constrained_layout.use": True,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine has it
