@@ -182,7 +182,7 @@ class TestCells:
         page.press("Escape")
         page.wait("!document.querySelector('#cell').open")
         assert page.evaluate(f"document.activeElement === document.querySelector({link!r})")
-        assert page.evaluate("location.hash") == ""
+        page.wait("location.hash === ''")
 
     def test_an_address_opens_a_failed_cell(self, page: Page, address: str, report: Report) -> None:
         (failure,) = report.results.failures

@@ -9,6 +9,7 @@ from rsbench.report.artefacts import EMPTY, Column
 from rsbench.report.notes import warnings
 from rsbench.report.rows import METRICS
 from rsbench.report.sections.main import main_table
+from rsbench.report.sections.statistics import tallies
 from rsbench.report.tables.layout import accuracy_columns
 from rsbench.report.writers import shown, to_markdown
 
@@ -29,7 +30,8 @@ _KEY = (
 
 def print_results(results: RunResults, console: Console) -> None:
     """Print the table and what must be known to read it; everything else is in the files."""
-    notes = (*warnings(results), *_more_rows(results), *([_KEY] if results.rows else []))
+    key = [_KEY] if results.rows else []
+    notes = (*warnings(results), *_more_rows(results), *tallies(results), *key)
     if not console.is_terminal:
         table = main_table(results)
         short = replace(table, rows=table.rows[:MOST_ROWS], cells=(), notes=notes)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 #: Transfers (backbone x target) that get figures of their own.
 MOST_TRANSFERS = 4
 #: The same in runs of more than ``MANY_ROWS`` rows, whose report must not take minutes.
-FEW_TRANSFERS, MANY_ROWS = 2, 1000
+FEW_TRANSFERS, MANY_ROWS = 1, 1000
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from rsbench.report.artefacts import Column, Table
 from rsbench.report.modulators import LEARNED, control_of
 from rsbench.report.notes import cautions, remarks
 from rsbench.report.results import reason_of
+from rsbench.report.sections.statistics import verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -48,6 +49,7 @@ class Summary:
         matrix: name of the matrix.
         finished: number of finished cells.
         cautions: what must be known before any number is read.
+        findings: what the run says about MetaPEFT, in sentences.
         remarks: what else limits the numbers.
         subject: what the run is of: names and values.
         provenance: who and what made it: names and values.
@@ -61,6 +63,7 @@ class Summary:
     matrix: str
     finished: int
     cautions: tuple[str, ...]
+    findings: tuple[str, ...]
     remarks: tuple[str, ...]
     subject: tuple[tuple[str, str], ...]
     provenance: tuple[tuple[str, str], ...]
@@ -85,6 +88,7 @@ def summarise_run(results: RunResults) -> Summary:
         matrix=results.index.matrix,
         finished=len(records) - len(results.failures),
         cautions=tuple(each.removeprefix("**").removesuffix("**") for each in cautions(results)),
+        findings=verdicts(results),
         remarks=remarks(results),
         subject=_subject(results, records),
         provenance=_provenance(records),

@@ -84,10 +84,12 @@ def _figures(run: MeasuredRun, links: Links) -> Iterator[Artefact]:
             gain_figure(transfer, rows, links),
         )
         yield from (each for each in found if each is not None)
-    more = [transfer_title(each) for each in run.results.transfers[MOST_TRANSFERS:]]
+    number = len(drawn_transfers(run.results)[:MOST_TRANSFERS])
+    more = [transfer_title(each) for each in run.results.transfers[number:]]
     if more:
+        first = "first transfer" if number == 1 else f"first {number} transfers"
         reason = (
-            f"figures are drawn for the first {MOST_TRANSFERS} transfers; left out: "
+            f"figures are drawn for the {first}; left out: "
             f"{shortened(more)}. The tables have them; report a run of a smaller matrix for figures"
         )
         yield Absent("distance_figures", "Distances in further transfers", reason)

@@ -15,13 +15,13 @@ from rsbench.report.sections.statistics.forest import forest_figures
 from rsbench.report.sections.statistics.interval_table import interval_table
 from rsbench.report.sections.statistics.points import points_table
 from rsbench.report.sections.statistics.ranks import rank_artefacts
-from rsbench.report.sections.statistics.sentences import verdicts
+from rsbench.report.sections.statistics.sentences import tallies, verdicts
 
 if TYPE_CHECKING:
     from rsbench.report.results import RunResults
     from rsbench.report.rows import Pair
 
-__all__ = ["SECTION", "Comparison", "Finding", "comparison_of", "finding_of", "verdicts"]
+__all__ = ["SECTION", "Comparison", "Finding", "comparison_of", "finding_of", "tallies", "verdicts"]
 
 
 def comparison_of(results: RunResults, pair: Pair, metric: str) -> Comparison:

@@ -19,13 +19,22 @@ SPOKEN = {"mean": "mean", "tail": "tail"}
 MOST_SENTENCES = 40
 
 
+def tallies(results: RunResults) -> tuple[str, ...]:
+    """How many comparisons came out how: one sentence for each metric that is spoken of."""
+    return tuple(tally(each) for each in _by_metric(results) if each)
+
+
+def _by_metric(results: RunResults) -> list[list[Finding]]:
+    found = results.statistics.findings("metapeft")
+    return [[each for each in found if each.metric == metric] for metric in SPOKEN]
+
+
 def verdicts(results: RunResults) -> tuple[str, ...]:
     """What the run says about MetaPEFT: a count of verdicts, then a sentence for each pair.
 
     Nothing where the run has no MetaPEFT rows.
     """
-    found = results.statistics.findings("metapeft")
-    by_metric = [[each for each in found if each.metric == metric] for metric in SPOKEN]
+    by_metric = _by_metric(results)
     findings = [each for pair in zip(*by_metric, strict=True) for each in pair]
     lonely = lonely_rows(results)
     if not findings:
