@@ -159,23 +159,39 @@ def read_record(path: Path) -> Record:
     """
     remedy = f"delete the folder {path.parent} and run the sweep again: only this cell is redone"
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        raw = path.read_bytes()
+        # text and fields at once: twice as fast as one after the other
+        record = Record.model_validate_json(raw)
+    except OSError as error:
         raise RecordError(
             f"the record cannot be read: {error}", where=path, remedy=remedy
         ) from error
+    except ValidationError as error:
+        raise _explained(raw, error, path, remedy) from error
+    if record.schema_version != SCHEMA_VERSION:
+        raise _other_schema(record.schema_version, path, remedy)
+    return record
+
+
+def _explained(raw: bytes, error: ValidationError, path: Path, remedy: str) -> RecordError:
+    """What is wrong with a record: no JSON, another schema, or a field."""
+    try:
+        data = json.loads(raw)
+    except ValueError as fault:
+        return RecordError(f"the record cannot be read: {fault}", where=path, remedy=remedy)
     version = data.get("schema_version") if isinstance(data, dict) else None
     if version != SCHEMA_VERSION:
-        raise RecordError(
-            f"the record has schema {version!r}; this rsbench reads schema {SCHEMA_VERSION}",
-            where=path,
-            remedy=remedy,
-        )
-    try:
-        return Record.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise RecordError(
-            f"the record is damaged: field {field}: {first['msg']}", where=path, remedy=remedy
-        ) from error
+        return _other_schema(version, path, remedy)
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    return RecordError(
+        f"the record is damaged: field {field}: {first['msg']}", where=path, remedy=remedy
+    )
+
+
+def _other_schema(version: object, path: Path, remedy: str) -> RecordError:
+    return RecordError(
+        f"the record has schema {version!r}; this rsbench reads schema {SCHEMA_VERSION}",
+        where=path,
+        remedy=remedy,
+    )

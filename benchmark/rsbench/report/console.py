@@ -33,8 +33,8 @@ def print_results(results: RunResults, console: Console) -> None:
     key = [_KEY] if results.rows else []
     notes = (*warnings(results), *_more_rows(results), *tallies(results), *key)
     if not console.is_terminal:
-        table = main_table(results)
-        short = replace(table, rows=table.rows[:MOST_ROWS], cells=(), notes=notes)
+        table = main_table(replace(results, rows=results.rows[:MOST_ROWS]))
+        short = replace(table, notes=notes)
         console.print(to_markdown(short), markup=False, highlight=False, soft_wrap=True, end="")
         return
     console.print(to_rich(results.index.matrix, results.rows[:MOST_ROWS]))

@@ -124,6 +124,8 @@ def reason_of(failure: Record) -> str:
 
 def _lonely_controls(records: Sequence[Record]) -> tuple[str, ...]:
     """A note for each control of MetaPEFT that no other row shares all other settings with."""
+    if all(control_of(record) in ("", LEARNED) for record in records):
+        return ()
     settings: defaultdict[str, set[str]] = defaultdict(set)
     for record in records:
         settings[without_strategy(record)].add(control_of(record))

@@ -14,7 +14,7 @@ from rsbench.report.artefacts import Measure
 from rsbench.report.modulators import LEARNED, ModulatorSummary, control_of, summarise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rsbench.groups import ClassGroups
     from rsbench.record import Record
@@ -176,7 +176,7 @@ def build_rows(cells: Sequence[tuple[Mapping[str, str], Record]]) -> tuple[Row, 
     labels = [
         (*labels_of(first), *axes_of[key].items()) for key, first in zip(found, firsts, strict=True)
     ]
-    variants = differences(labels, [flat(setting_of(first)) for first in firsts])
+    variants = differences(labels, [setting_of(first) for first in firsts])
     return tuple(
         _row(axes_of[key], variant, list(found[key].values()))
         for key, variant in zip(found, variants, strict=True)
@@ -260,21 +260,25 @@ def differences(labels: Sequence[tuple[Any, ...]], settings: Sequence[dict[str, 
 
     Args:
         labels: of each row.
-        settings: of each row, flat.
+        settings: of each row; mappings in them are compared field by field.
     """
     twins: defaultdict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
     for label, setting in zip(labels, settings, strict=True):
         twins[label].append(setting)
-    differing = {label: _differing(listed) for label, listed in twins.items()}
-    return [
-        ", ".join(f"{key}={setting.get(key)}" for key in differing[label])
-        for label, setting in zip(labels, settings, strict=True)
-    ]
+    texts: dict[tuple[Any, ...], Iterator[str]] = {
+        label: iter(_texts([flat(each) for each in listed] if len(listed) > 1 else [{}]))
+        for label, listed in twins.items()
+    }
+    return [next(texts[label]) for label in labels]
+
+
+def _texts(settings: Sequence[dict[str, Any]]) -> list[str]:
+    """The differing fields of each of several settings, with their values."""
+    differing = _differing(settings)
+    return [", ".join(f"{key}={each.get(key)}" for key in differing) for each in settings]
 
 
 def _differing(settings: Sequence[dict[str, Any]]) -> list[str]:
-    if len(settings) == 1:
-        return []
     fields = sorted({key for setting in settings for key in setting})
     return [key for key in fields if len({json.dumps(s.get(key)) for s in settings}) > 1]
 
