@@ -139,6 +139,17 @@ def test_only_absolute_paths_are_shortened(text: str, shortened: str) -> None:
     assert without_paths({"x": [text]})[0] == {"x": [shortened]}
 
 
+def test_records_do_not_say_where_their_data_lay(tmp_path: Path) -> None:
+    folder = little_folder(tmp_path)
+    cell_run = make_run(kinds={"target": "labelled_list"})
+    target = cell_run.cell.target.model_copy(update={"options": {"file": "../../data/split.csv"}})
+    cell = cell_run.cell.model_copy(update={"target": target})
+    write_run(folder, [cell_run], [failed(cell_run).model_copy(update={"cell": cell})])
+    record = publish(folder, tmp_path / "copy").folder.record(cell_run.id)
+    assert record is not None
+    assert record.cell.target.options == {"file": ".../split.csv"}
+
+
 def test_the_report_of_the_copy_is_rebuilt_byte_by_byte(run: RunFolder, tmp_path: Path) -> None:
     arguments = ["publish", str(run.path), "--out", str(tmp_path / "published"), "--as", "mine"]
     result = CliRunner().invoke(app, arguments)

@@ -122,7 +122,7 @@ class TestSeeds:
         assert "2 pairs" not in said
         assert "higher" not in said
         assert "without a verdict (one seed)" in said
-        assert "over 1 seed: no verdict" in said
+        assert "2 comparisons are in the table comparisons" in said
 
     def test_two_seeds_get_none_either(self, run: SimulatedRun) -> None:
         run.pair(gain=2.0, seeds=(0, 1))

@@ -245,7 +245,7 @@ class TestForest:
         assert f"first {MOST_LINES} of {MOST_SENTENCES + 1} pairs" in caption
         said = verdicts(results)
         assert len(said) == 3
-        assert f"{2 * (MOST_SENTENCES + 1)} further comparisons" in said[-1]
+        assert f"{2 * (MOST_SENTENCES + 1)} comparisons" in said[-1]
 
 
 def wide(found: dict[str, str], name: str) -> float:

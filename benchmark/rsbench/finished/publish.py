@@ -19,7 +19,7 @@ from rsbench.report.prediction_files import SHARED_IDS, TEST_IMAGES
 from rsbench.store import RunFolder, RunIndex, explained
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
 FeatureChoice = Literal["drawn", "classes", "none"]
 
@@ -27,10 +27,14 @@ FeatureChoice = Literal["drawn", "classes", "none"]
 _COPIED = ("gamma.csv", "gamma_final.csv")
 #: Fields of a record that must stay as they are: the id is a hash of the identity.
 _EXACT = ("identity", "class_names")
+#: A relative path that begins outside of its folder.
+_PARENTS = re.compile(r"(?<![\w/.])(?:\.\./)+(?:[^\s/\"':,;()]+/)*([^\s/\"':,;()]+)")
 #: An absolute path of two parts or more, on Unix or Windows, that no word or URL ends in front of.
-_PATH = re.compile(
+_ABSOLUTE = re.compile(
     r"(?<![\w/.:~-])(?:~|[A-Za-z]:)?[/\\](?:[^\s/\\\"':,;()]+[/\\])+([^\s/\\\"':,;()]+)"
 )
+#: In records, which nobody runs again; a matrix keeps its relative paths.
+_OUTSIDE = (_ABSOLUTE, _PARENTS)
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,8 @@ def publish(
     """Copy what a report is made from: the list of cells, records, predictions, gammas, features.
 
     Weights stay behind. Predictions are packed and the ids of the test images kept once for each
-    target (``test_images/``). Absolute paths in records, which name the folders of this machine,
-    are shortened to their last part; no result depends on them. Cells that the matrix does not
+    target (``test_images/``). Paths in records that lead out of the project are shortened to their
+    last part; no result depends on them. Cells that the matrix does not
     name are left out.
 
     Args:
@@ -102,7 +106,7 @@ def _copy_cell(run: RunFolder, copy: RunFolder, record: Record, features: Featur
     source, target = run.cell(record.id), copy.cell(record.id)
     target.mkdir()
     fields = record.model_dump(mode="json")
-    value, hidden = without_paths({k: v for k, v in fields.items() if k not in _EXACT})
+    value, hidden = without_paths({k: v for k, v in fields.items() if k not in _EXACT}, _OUTSIDE)
     value |= {key: fields[key] for key in _EXACT}
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     (target / "record.json").write_text(text + "\n", encoding="utf-8")
@@ -183,21 +187,35 @@ def _base(run: RunFolder, index: RunIndex, place: Path) -> str | None:
     return os.path.relpath(base, place.resolve()) if base.is_relative_to(project) else None
 
 
-def without_paths(value: Any) -> tuple[Any, int]:
+def without_paths(
+    value: Any, patterns: Sequence[re.Pattern[str]] = (_ABSOLUTE,)
+) -> tuple[Any, int]:
     """A JSON value with every absolute path in its texts shortened to ``.../<last part>``.
+
+    Args:
+        value: texts, lists and mappings.
+        patterns: what is a path; its first group is the last part.
 
     Returns:
         The new value, and how many paths were shortened.
     """
     if isinstance(value, str):
-        return _PATH.subn(lambda match: f".../{match.group(1)}", value)
+        return _shortened(value, patterns)
     if isinstance(value, list):
-        pairs = [without_paths(each) for each in value]
+        pairs = [without_paths(each, patterns) for each in value]
         return [each for each, _ in pairs], sum(count for _, count in pairs)
     if isinstance(value, dict):
-        parts = {key: without_paths(each) for key, each in value.items()}
+        parts = {key: without_paths(each, patterns) for key, each in value.items()}
         return (
             {key: each for key, (each, _) in parts.items()},
             sum(count for _, count in parts.values()),
         )
     return value, 0
+
+
+def _shortened(text: str, patterns: Sequence[re.Pattern[str]]) -> tuple[str, int]:
+    found = 0
+    for pattern in patterns:
+        text, more = pattern.subn(lambda match: f".../{match.group(1)}", text)
+        found += more
+    return text, found

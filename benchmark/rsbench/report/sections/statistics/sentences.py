@@ -30,9 +30,10 @@ def _by_metric(results: RunResults) -> list[list[Finding]]:
 
 
 def verdicts(results: RunResults) -> tuple[str, ...]:
-    """What the run says about MetaPEFT: a count of verdicts, then a sentence for each pair.
+    """What the run says about MetaPEFT: a count of verdicts, then a sentence for each of them.
 
-    Nothing where the run has no MetaPEFT rows.
+    Comparisons of too few seeds for a verdict are only counted. Nothing where the run has no
+    MetaPEFT rows.
     """
     by_metric = _by_metric(results)
     findings = [each for pair in zip(*by_metric, strict=True) for each in pair]
@@ -40,14 +41,19 @@ def verdicts(results: RunResults) -> tuple[str, ...]:
     if not findings:
         return _alone(len(lonely))
     counts = [tally(each) for each in by_metric]
-    shown = findings
-    left_out: tuple[str, ...] = ()
-    if len(findings) > MOST_SENTENCES * len(SPOKEN):
-        shown = [f for f in findings if f.verdict.startswith(("higher", "lower"))]
+    shown = [each for each in findings if _speaks(each)]
+    if len(shown) > MOST_SENTENCES * len(SPOKEN):
+        shown = [each for each in shown if each.verdict.startswith(("higher", "lower"))]
         shown = shown[: MOST_SENTENCES * len(SPOKEN)]
-        rest = len(findings) - len(shown)
-        left_out = (f"{rest} further comparisons are in the table comparisons.",)
+    rest = len(findings) - len(shown)
+    further = "further " if shown else ""
+    left_out = (f"{rest} {further}comparisons are in the table comparisons.",) if rest else ()
     return (*counts, *_alone(len(lonely)), *(sentence(each) for each in shown), *left_out)
+
+
+def _speaks(finding: Finding) -> bool:
+    """Whether a comparison has a verdict, or a reason to have none that is not its few seeds."""
+    return ": no verdict" not in finding.verdict
 
 
 def _alone(number: int) -> tuple[str, ...]:
