@@ -14,11 +14,11 @@ from records import failed, little_folder, make_record, make_run, write_run
 from rich.console import Console
 
 from rsbench.errors import RecordError, ResultsFolderError, SettingsError
-from rsbench.report.build import write_report
 from rsbench.report.console import print_results
 from rsbench.report.results import load_results
 from rsbench.report.sections.main import main_table
 from rsbench.report.sections.modulators import modulator_table
+from rsbench.report.write import write_report
 from rsbench.report.writers import to_csv, to_markdown
 from rsbench.store import RunFolder, find_run
 

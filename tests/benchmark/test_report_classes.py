@@ -10,11 +10,12 @@ from records import little_folder, make_record, make_run
 from report_tables import artefacts_of, csv_rows, finish, on_axes, predicted
 
 from rsbench.report.artefacts import Absent, Table
-from rsbench.report.build import BuiltSection, Report, write_report
+from rsbench.report.build import BuiltSection, Report
 from rsbench.report.page import to_html
 from rsbench.report.sections import all_sections
 from rsbench.report.tables import classes_long
 from rsbench.report.tables.classes_wide import MOST_CLASSES, MOST_METHODS
+from rsbench.report.write import write_report
 from rsbench.report.writers import to_latex, to_markdown
 
 if TYPE_CHECKING:

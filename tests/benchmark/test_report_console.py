@@ -10,10 +10,10 @@ from records import failed, little_folder, make_record, make_run
 from report_tables import finish
 from rich.console import Console
 
-from rsbench.report.build import write_report
 from rsbench.report.console import MOST_ROWS, print_results
 from rsbench.report.notes import footnotes
 from rsbench.report.record_notes import collected_notes
+from rsbench.report.write import write_report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -50,9 +50,9 @@ def publish(
     """
     from rsbench.finished.about import write_about
     from rsbench.finished.publish import publish as copy
-    from rsbench.report.build import write_report
     from rsbench.report.drawn import drawn_cells
     from rsbench.report.results import load_results
+    from rsbench.report.write import write_report
     from rsbench.store import RunFolder, find_run
 
     folder = RunFolder(find_run(run))

@@ -40,8 +40,8 @@ def report(
     """
     from rich.console import Console
 
-    from rsbench.report.build import write_report
     from rsbench.report.console import print_results
+    from rsbench.report.write import write_report
     from rsbench.store import RunFolder, find_run
 
     console = Console()

@@ -6,19 +6,20 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rsbench.report.modulators import LEARNED, control_of
 from rsbench.report.record_notes import collected_notes
 from rsbench.report.rows import Pair, Row, build_pairs, build_rows, setting_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from rsbench.record import Record
     from rsbench.report.artefact_files import ArtefactFiles
-    from rsbench.report.sections.statistics.run import RunStatistics
     from rsbench.store import ListedCell, RunFolder, RunIndex
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,15 @@ class RunResults:
         return tuple(dict.fromkeys((row.backbone, row.target) for row in self.rows))
 
     @cached_property
-    def statistics(self) -> RunStatistics:
-        """Intervals and comparisons of the rows, each computed once."""
-        from rsbench.report.sections.statistics.run import RunStatistics
+    def _remembered(self) -> dict[object, Any]:
+        return {}
 
-        return RunStatistics(self)
+    def once(self, make: Callable[[RunResults], Made]) -> Made:
+        """``make(self)``, the same object at every call: what several sections work out once."""
+        if make not in self._remembered:
+            self._remembered[make] = make(self)
+        made: Made = self._remembered[make]
+        return made
 
     @property
     def cells(self) -> int:

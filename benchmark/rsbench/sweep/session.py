@@ -19,8 +19,8 @@ from rsbench.matrix.resolved import copy_of
 from rsbench.missing import missing_table
 from rsbench.plan import Plan, PlannedCell, State, build_stores, plan_cells, state_of
 from rsbench.preflight import check_fit
-from rsbench.report.build import write_report
 from rsbench.report.console import print_results
+from rsbench.report.write import write_report
 from rsbench.store import RunFolder, RunIndex
 from rsbench.sweep.devices import Resources
 from rsbench.sweep.engine import Outcome, sweep

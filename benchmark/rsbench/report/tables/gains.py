@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rsbench.report.artefacts import Column, Measure, Table
 from rsbench.report.notes import shortened, table_cautions
 from rsbench.report.rows import METRICS
+from rsbench.report.sections.statistics.run import statistics_of
 from rsbench.report.tables.differences import accuracies, average, measure, minus
 from rsbench.report.tables.layout import (
     RowLabels,
@@ -55,7 +56,7 @@ def gains_table(results: RunResults) -> Table | None:
     labels = RowLabels([pair.tuned for pair in pairs])
     verdicts = {
         (id(finding.contrast.second), finding.metric): finding.verdict
-        for finding in results.statistics.findings("metapeft")
+        for finding in statistics_of(results).findings("metapeft")
     }
     return Table(
         name="gains",

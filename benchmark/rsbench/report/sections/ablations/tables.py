@@ -8,6 +8,7 @@ from rsbench.report.artefacts import EMPTY, Column, Measure, Table, Value
 from rsbench.report.notes import table_cautions
 from rsbench.report.rows import METRICS
 from rsbench.report.sections.ablations.reference import reference_of
+from rsbench.report.sections.statistics.run import statistics_of
 from rsbench.report.tables.differences import difference
 from rsbench.report.tables.layout import accuracy_columns
 
@@ -119,7 +120,7 @@ def _gain(results: RunResults, reference: Row, row: Row, with_interval: bool) ->
     plain = difference(row, reference, "mean")
     if not with_interval:
         return plain
-    compared = results.statistics.compare(reference, row)["mean"]
+    compared = statistics_of(results).compare(reference, row)["mean"]
     interval = compared.interval
     if compared.difference is None or interval is None:
         return plain

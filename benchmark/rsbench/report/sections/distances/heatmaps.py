@@ -17,14 +17,14 @@ from rsbench.report.figures.style import (
     SEQUENTIAL,
     WIDE,
 )
-from rsbench.report.sections.distances.matrix import without_diagonal
+from rsbench.report.sections.distances.pairs import without_diagonal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
     from numpy.typing import NDArray
 
-    from rsbench.report.sections.distances.matrix import Pairs
+    from rsbench.report.sections.distances.pairs import Pairs
 
 #: Least width of a heatmap, inches.
 _PANEL = 1.9

@@ -15,6 +15,7 @@ from rsbench.report.sections.statistics.forest import forest_figures
 from rsbench.report.sections.statistics.interval_table import interval_table
 from rsbench.report.sections.statistics.points import points_table
 from rsbench.report.sections.statistics.ranks import rank_artefacts
+from rsbench.report.sections.statistics.run import statistics_of
 from rsbench.report.sections.statistics.sentences import tallies, verdicts
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def comparison_of(results: RunResults, pair: Pair, metric: str) -> Comparison:
         pair: one of its pairs, or any two rows of one transfer.
         metric: "head", "medium", "tail" or "mean".
     """
-    return results.statistics.compare(pair.plain, pair.tuned)[metric]
+    return statistics_of(results).compare(pair.plain, pair.tuned)[metric]
 
 
 def finding_of(results: RunResults, pair: Pair, metric: str) -> Finding:
@@ -43,7 +44,7 @@ def finding_of(results: RunResults, pair: Pair, metric: str) -> Finding:
         pair: one of ``results.pairs``.
         metric: "head", "medium", "tail" or "mean".
     """
-    return results.statistics.of_pair[pair.plain.ids, pair.tuned.ids, metric]
+    return statistics_of(results).of_pair[pair.plain.ids, pair.tuned.ids, metric]
 
 
 def _build(results: RunResults) -> tuple[Artefact, ...]:

@@ -12,6 +12,7 @@ from rsbench.report.sections.statistics.contrasts import (
     lonely_rows,
 )
 from rsbench.report.sections.statistics.labels import READABLE_ROWS, RowLabels, limits
+from rsbench.report.sections.statistics.run import statistics_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +64,7 @@ def comparison_table(results: RunResults) -> tuple[Artefact, ...]:
     """Every MetaPEFT pair; nothing where the run has no MetaPEFT."""
     title = "MetaPEFT beside the plain method"
     lonely = lonely_rows(results)
-    findings = results.statistics.findings("metapeft")
+    findings = statistics_of(results).findings("metapeft")
     if not findings and not lonely:
         return ()
     if not findings:
@@ -89,7 +90,7 @@ def comparison_table(results: RunResults) -> tuple[Artefact, ...]:
                 *missing,
                 *_different(findings),
                 _family("MetaPEFT pairs of the run", findings),
-                *(each.format(draws=results.statistics.draws) for each in _NOTES),
+                *(each.format(draws=statistics_of(results).draws) for each in _NOTES),
             ),
             cells=tuple(_cells(each) for each in findings),
             files_only=len(findings) > READABLE_ROWS,
@@ -99,7 +100,7 @@ def comparison_table(results: RunResults) -> tuple[Artefact, ...]:
 
 def reference_table(results: RunResults) -> tuple[Artefact, ...]:
     """Every plain method beside linear probe and full fine-tuning, where the run has these."""
-    linear, full = (results.statistics.findings(name) for name in ("linear", "full"))
+    linear, full = (statistics_of(results).findings(name) for name in ("linear", "full"))
     findings = (*linear, *full)
     if not findings:
         return ()
@@ -122,7 +123,7 @@ def reference_table(results: RunResults) -> tuple[Artefact, ...]:
                 *limits(results),
                 *_different(findings),
                 *families,
-                *(each.format(draws=results.statistics.draws) for each in _NOTES),
+                *(each.format(draws=statistics_of(results).draws) for each in _NOTES),
                 "linear probe: the row that trains its head alone; full: the one that trains every "
                 "parameter. Rows with values of a further axis are compared in their pairs alone.",
             ),

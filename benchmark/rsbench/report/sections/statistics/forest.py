@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rsbench.report.artefacts import Absent, Artefact, Figure
+from rsbench.report.sections.statistics.run import statistics_of
 from rsbench.report.sections.statistics.sentences import tally
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _SHAPES = {"higher": "higher", "lower": "lower", "within the noise": "noise"}
 
 def forest_figures(results: RunResults) -> tuple[Artefact, ...]:
     """One figure for each metric; nothing where the run has no pair."""
-    findings = results.statistics.findings("metapeft")
+    findings = statistics_of(results).findings("metapeft")
     if not findings:
         return ()
     return tuple(

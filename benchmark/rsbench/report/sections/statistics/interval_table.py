@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rsbench.report.artefacts import Column, Table, Value
 from rsbench.report.sections.statistics.labels import READABLE_ROWS, RowLabels, limits
-from rsbench.report.sections.statistics.run import INTERVAL_METRICS
+from rsbench.report.sections.statistics.run import INTERVAL_METRICS, statistics_of
 
 if TYPE_CHECKING:
     from rsbench.report.results import RunResults
@@ -29,7 +29,7 @@ _NOTES = (
 def interval_table(results: RunResults) -> Table:
     """Every row of the run."""
     labels = RowLabels(results.rows)
-    statistics = results.statistics
+    statistics = statistics_of(results)
     found = zip(results.rows, statistics.intervals(), strict=True)
     return Table(
         name="intervals",

@@ -85,3 +85,8 @@ class RunStatistics:
         """Accuracy of every row with its intervals, by metric; None for an empty group."""
         results = self._results
         return row_intervals(results.files, self.test_sets, results.rows, INTERVAL_METRICS)
+
+
+def statistics_of(results: RunResults) -> RunStatistics:
+    """The statistics of a run; sections that ask for them share one object."""
+    return results.once(RunStatistics)

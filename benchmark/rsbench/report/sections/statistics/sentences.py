@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from rsbench.report.sections.statistics.contrasts import lonely_rows
+from rsbench.report.sections.statistics.run import statistics_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,7 @@ def tallies(results: RunResults) -> tuple[str, ...]:
 
 
 def _by_metric(results: RunResults) -> list[list[Finding]]:
-    found = results.statistics.findings("metapeft")
+    found = statistics_of(results).findings("metapeft")
     return [[each for each in found if each.metric == metric] for metric in SPOKEN]
 
 
