@@ -11,10 +11,11 @@ from records import make_run, scored_record
 from rsbench.plan import Plan, PlannedCell, settings_digest
 from rsbench.record import EpochLog, Failure, Record
 from rsbench.report.artefact_files import ArtefactFiles
-from rsbench.report.artefacts import Absent, Artefact, Column, Figure, Measure, Section, Table
+from rsbench.report.artefacts import Absent, Artefact, Column, Figure, Measure, Table
 from rsbench.report.build import BuiltSection, Report
 from rsbench.report.results import RunResults
 from rsbench.report.rows import build_rows
+from rsbench.report.section import Section
 from rsbench.store import RunFolder, RunIndex
 
 if TYPE_CHECKING:

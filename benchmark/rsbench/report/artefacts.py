@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
-    from rsbench.report.results import RunResults
 
 #: Shown where a value is undefined or unknown.
 EMPTY = "–"  # noqa: RUF001 - an en dash is meant
@@ -131,22 +130,3 @@ class Absent:
 
 
 Artefact = Table | Figure | Absent
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the report.
-
-    Attributes:
-        name: for ``rsbench report RUN --only NAME``.
-        title: heading.
-        introduction: one or two sentences: what question it answers.
-        build: the artefacts, in order. What the run does not hold at all (no axis, no
-            modulators) gives an empty sequence, and the section is left out; what it could
-            hold but lacks gives ``Absent``.
-    """
-
-    name: str
-    title: str
-    introduction: str
-    build: Callable[[RunResults], tuple[Artefact, ...]]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rsbench.errors import SettingsError
-from rsbench.report.artefacts import Artefact, Figure, Section, Table
+from rsbench.report.artefacts import Artefact, Figure, Table
 from rsbench.report.results import RunResults, load_results
+from rsbench.report.section import Section
 from rsbench.report.sections import all_sections
 from rsbench.store import RunFolder
 from rsbench.wording import near_names

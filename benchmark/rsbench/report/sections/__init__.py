@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rsbench.report.artefacts import Section
+    from rsbench.report.section import Section
 
 MODULES = (
     "main",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rsbench.report.artefacts import Absent, Artefact, Section, Table
+from rsbench.report.artefacts import Absent, Artefact, Table
+from rsbench.report.section import Section
 from rsbench.report.tables.class_rows import has_classes
 from rsbench.report.tables.classes_long import long_table
 from rsbench.report.tables.classes_wide import wide_table

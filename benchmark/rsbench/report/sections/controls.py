@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from rsbench.report.artefacts import EMPTY, Artefact, Column, Measure, Section, Table, Value
+from rsbench.report.artefacts import EMPTY, Artefact, Column, Measure, Table, Value
 from rsbench.report.modulators import LEARNED, control_of
 from rsbench.report.notes import table_cautions
 from rsbench.report.results import without_strategy
 from rsbench.report.rows import METRICS, flat
+from rsbench.report.section import Section
 from rsbench.report.tables.differences import difference
 from rsbench.report.tables.layout import (
     RowLabels,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rsbench.report.artefacts import EMPTY, SPREAD, Artefact, Column, Measure, Section, Table, Value
+from rsbench.report.artefacts import EMPTY, SPREAD, Artefact, Column, Measure, Table, Value
 from rsbench.report.notes import shortened
+from rsbench.report.section import Section
 from rsbench.report.tables.differences import measure
 from rsbench.report.tables.layout import RowLabels
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rsbench.groups import GROUP_NAMES
-from rsbench.report.artefacts import EMPTY, Artefact, Column, Section, Table
+from rsbench.report.artefacts import EMPTY, Artefact, Column, Table
+from rsbench.report.section import Section
 from rsbench.report.tables.layout import ADDITIVE, NON_ADDITIVE
 from rsbench.report.tables.quality import DEFINITIONS
 

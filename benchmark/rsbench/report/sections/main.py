@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rsbench.report.artefacts import Artefact, Column, Section, Table, Value
+from rsbench.report.artefacts import Artefact, Column, Table, Value
 from rsbench.report.notes import DEFINITIONS, footnotes
 from rsbench.report.rows import METRICS
+from rsbench.report.section import Section
 from rsbench.report.tables.families import additive_table
 from rsbench.report.tables.gains import gains_average_table, gains_table
 from rsbench.report.tables.layout import accuracy_columns

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rsbench.report.artefacts import Artefact, Column, Section, Table
+from rsbench.report.artefacts import Artefact, Column, Table
 from rsbench.report.modulators import COLUMNS, EXPLANATION
+from rsbench.report.section import Section
 
 if TYPE_CHECKING:
     from rsbench.report.results import RunResults

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rsbench.report.artefacts import Absent, Artefact, Section
+from rsbench.report.artefacts import Absent, Artefact
 from rsbench.report.notes import shortened
+from rsbench.report.section import Section
 from rsbench.report.sections.distances.additive import additive_artefacts
 from rsbench.report.sections.distances.bars import bar_chart
 from rsbench.report.sections.distances.embedding import embedding_figure, panels_of

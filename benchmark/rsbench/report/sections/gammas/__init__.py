@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rsbench.report.artefacts import Artefact, Section
+from rsbench.report.artefacts import Artefact
+from rsbench.report.section import Section
 
 if TYPE_CHECKING:
     from rsbench.report.results import RunResults

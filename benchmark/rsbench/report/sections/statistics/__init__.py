@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rsbench.report.artefacts import Artefact, Section
+from rsbench.report.artefacts import Artefact
+from rsbench.report.section import Section
 from rsbench.report.sections.statistics.comparison_tables import comparison_table, reference_table
 from rsbench.report.sections.statistics.comparisons import Comparison, Finding
 from rsbench.report.sections.statistics.forest import forest_figures

@@ -1,0 +1,30 @@
+"""A part of the report: from a run to tables and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rsbench.report.artefacts import Artefact
+    from rsbench.report.results import RunResults
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report.
+
+    Attributes:
+        name: for ``rsbench report RUN --only NAME``.
+        title: heading.
+        introduction: one or two sentences: what question it answers.
+        build: the artefacts, in order. What the run does not hold at all (no axis, no
+            modulators) gives an empty sequence, and the section is left out; what it could
+            hold but lacks gives ``Absent``.
+    """
+
+    name: str
+    title: str
+    introduction: str
+    build: Callable[[RunResults], tuple[Artefact, ...]]
