@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from distance_runs import ALL_METHODS, DistanceRun
+from distance_runs import DistanceRun
 
 from rsbench.report.artefacts import Absent, Figure
 from rsbench.report.drawn import drawn_cells
@@ -17,6 +17,7 @@ from rsbench.report.sections import distances
 from rsbench.report.sections.distances import SECTION, bars, plane
 from rsbench.report.sections.distances.labels import in_order
 from rsbench.report.sections.distances.plane import project, thin_out
+from rsbench.report.tables.layout import METHODS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +67,7 @@ def test_all_four_are_drawn_for_two_methods(run: DistanceRun) -> None:
 
 
 def test_all_methods_give_the_same_files_when_rebuilt(run: DistanceRun) -> None:
-    fill(run, ALL_METHODS)
+    fill(run, METHODS)
     first, again = drawn(run.write()), drawn(load_results(run.folder))
     assert list(first) == list(KINDS)
     for name, each in first.items():

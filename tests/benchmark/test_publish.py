@@ -20,7 +20,7 @@ from records import (
 from typer.testing import CliRunner
 
 from rsbench.cli import app
-from rsbench.errors import ResultsFolderError
+from rsbench.errors import ResultsFolderError, SettingsError
 from rsbench.finished.publish import publish, without_paths
 from rsbench.report.artefact_files import ArtefactFiles
 from rsbench.report.prediction_files import PredictionReader
@@ -104,6 +104,15 @@ def test_an_existing_folder_is_left_alone(run: RunFolder, tmp_path: Path) -> Non
     with pytest.raises(ResultsFolderError, match="exists already"):
         publish(run, tmp_path / "little")
     assert list((tmp_path / "little").iterdir()) == []
+
+
+def test_a_part_that_no_report_has_is_refused_before_anything_is_copied(
+    run: RunFolder, tmp_path: Path
+) -> None:
+    arguments = ["publish", str(run.path), "--out", str(tmp_path / "published"), "--only", "mian"]
+    result = CliRunner().invoke(app, arguments)
+    assert isinstance(result.exception, SettingsError)
+    assert not (tmp_path / "published").exists()
 
 
 def test_folders_of_this_machine_do_not_show(tmp_path: Path) -> None:

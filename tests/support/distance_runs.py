@@ -23,17 +23,6 @@ if TYPE_CHECKING:
 
     Features = NDArray[np.float32]
 
-ALL_METHODS = (
-    "linear",
-    "full",
-    "vpt_shallow",
-    "vpt_deep",
-    "bitfit",
-    "lora",
-    "adapter",
-    "adaptformer",
-)
-
 
 def directions(classes: int, apart: float, width: int = 12) -> NDArray[np.float64]:
     """Unit vectors, each two of which have the cosine 1 - ``apart``; shape (classes, width)."""

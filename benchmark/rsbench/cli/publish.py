@@ -50,17 +50,19 @@ def publish(
     """
     from rsbench.finished.about import write_about
     from rsbench.finished.publish import publish as copy
+    from rsbench.report.build import build_report, chosen
     from rsbench.report.drawn import drawn_cells
-    from rsbench.report.results import load_results
     from rsbench.report.write import write_report
     from rsbench.store import RunFolder, find_run
 
     folder = RunFolder(find_run(run))
-    drawn = drawn_cells(load_results(folder))
+    report = build_report(folder)
+    chosen(report, [part for part in only or () if part != "page"])  # before anything is copied
+    drawn = drawn_cells(report.results)
     done = copy(folder, out / (name or folder.path.name), features.value, drawn)
     written = write_report(done.folder, only or ())
     write_about(written.report.results, done.folder.path, only or ())
     typer.echo(f"{done.cells} cells, {done.size / 1e6:.1f} MB without the report")
     if done.hidden:
-        typer.echo(f"{done.hidden} absolute paths are shortened to their last part")
+        typer.echo(f"{done.hidden} paths outside of the project are shortened to their last part")
     typer.echo(written.text)
