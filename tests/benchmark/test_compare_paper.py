@@ -295,6 +295,20 @@ class TestRefusals:
             "dota / in21k_vit_b16 / adapter",
         ]
 
+    def test_settings_of_another_target_or_backbone_are_not_gone_through(
+        self, folder: RunFolder
+    ) -> None:
+        cells = [
+            paper_run(target_kind="demo_dota", learning_rate=0.1),
+            paper_run(backbone="dinov2_vit_s14", batch_size=3),
+        ]
+        fill(folder, [(cell, paper_record(cell)) for cell in cells])
+        with pytest.raises(NotAReproductionError) as caught:
+            compare_with_paper(folder)
+        assert "demo_dota" in caught.value.what
+        assert "dinov2_vit_s14 stands in" in caught.value.what
+        assert "recipe" not in caught.value.what
+
     def test_the_rest_of_a_mixed_run_is_left_out_with_its_reasons(self, folder: RunFolder) -> None:
         good, bad, other = paper_run(), paper_run("bitfit", epochs=3), paper_run("linear")
         cells = [(each, paper_record(each)) for each in (good, bad, other)]

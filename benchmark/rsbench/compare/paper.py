@@ -188,7 +188,7 @@ def _no_reproduction(
             remedy="run the matrix first; 'rsbench run' resumes where it stopped",
         )
     count = len(results.rows)
-    lines = [f"- {each.reason}: {which(each.rows, count)}" for each in refused]
+    lines = [f"- {each.reason}: {which(each.rows, count, 2)}" for each in refused]
     return NotAReproductionError(
         "\n".join(["nothing in this run is a reproduction of the paper:", *lines]),
         where=folder.path,

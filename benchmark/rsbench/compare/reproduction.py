@@ -49,11 +49,34 @@ class Facts:
 
 
 def refusals(row: Row, published: Reproduction) -> tuple[str, ...]:
-    """Why the row is no reproduction, one sentence each; empty where it is one."""
+    """Why the row is no reproduction, one sentence each; empty where it is one.
+
+    Of a row whose target or backbone is another one the settings are not gone through: nothing
+    is published that they could differ from.
+    """
     record = row.first
-    reasons = [*_target(record, published), *_backbone(record, published)]
-    told = [text for each in row.records for text in each.disclaimers]
-    reasons += [f"the record says: {text}" for text in dict.fromkeys(told)]
+    told = dict.fromkeys(text for each in row.records for text in each.disclaimers)
+    reasons = [
+        *_target(record, published),
+        *_backbone(record, published),
+        *(f"the record says: {text}" for text in told),
+    ]
+    if not _stands_in(record, published):
+        reasons += _settings(record, published)
+    return tuple(dict.fromkeys(reasons))
+
+
+def _stands_in(record: Record, published: Reproduction) -> bool:
+    cell = record.cell
+    names = (
+        name_of(published.targets, cell.target.kind),
+        name_of(published.backbones, cell.backbone.kind),
+    )
+    return None in names
+
+
+def _settings(record: Record, published: Reproduction) -> list[str]:
+    reasons: list[str] = []
     method = name_of(published.methods, record.cell.method.kind)
     if method is not None:
         options = record.cell.method.options
@@ -62,7 +85,7 @@ def refusals(row: Row, published: Reproduction) -> tuple[str, ...]:
     if record.cell.metapeft is not None:
         reasons += _unlike(record.cell.metapeft.options, published.metapeft, "metapeft: ")
     reasons += _unlike(record.cell.recipe.model_dump(mode="json"), published.recipe, "recipe: ")
-    return tuple(dict.fromkeys(reasons))
+    return reasons
 
 
 def facts_of(row: Row, published: Reproduction) -> Facts:
