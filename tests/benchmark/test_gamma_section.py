@@ -130,6 +130,22 @@ class TestFigures:
         assert titles[:2] == ["lora+metapeft", "lora_joint, joint"]
         assert "0.50 (q in block 0) to 2.00 (q in block 2)" in figure.alt
 
+    def test_other_positions_are_another_figure_with_a_title_of_its_own(
+        self, folder: RunFolder
+    ) -> None:
+        # 7 sets of positions, 2 rows each: the figures end at the sixth
+        places = ["q", "k", "v", "out", "mlp1", "mlp2", "attn"]
+        cells = [
+            (f"lora_{place}_{number}", 0, "learned", {f"block{b}_{place}": 2.0 for b in (0, 1)})
+            for place in places
+            for number in range(2)
+        ]
+        fill(folder, *cells)
+        maps = [each for each in artefacts(folder).values() if each.name.startswith("gamma_map_")]
+        assert len({each.title for each in maps}) == len(maps) == 6
+        assert isinstance(maps[-1], Figure)
+        assert "2 more rows are in gamma_thirds" in maps[-1].caption
+
     def test_trajectories_need_their_file(self, folder: RunFolder) -> None:
         fill(folder, ("lora", 0, "learned", gammas(b0=0.5, b1=1, b2=2)))
         found = artefacts(folder)["gamma_paths"]

@@ -33,16 +33,20 @@ def map_figures(transfer: DrawnTransfer, rows: Sequence[GammaRow], blocks: int) 
     for each in rows:
         groups.setdefault(each.positions, []).append(each)
     names = identifiers([group[0].row.method for group in groups.values()])
+    drawn = list(groups.values())[:MOST_FIGURES]
+    undrawn = len(rows) - sum(map(len, drawn))
     figures = []
-    for group in list(groups.values())[:MOST_FIGURES]:
-        more = f"_{names[group[0].row.method]}" if len(groups) > 1 else ""
-        shown = group[:MOST_MAPS]
+    for number, group in enumerate(drawn, start=1):
+        method, shown = group[0].row.method, group[:MOST_MAPS]
+        alone = len(groups) == 1
+        title = f"Gamma by block and position{'' if alone else f' ({method})'}: {transfer.title}"
+        left_out = len(group) - len(shown) + (undrawn if number == len(drawn) else 0)
         figures.append(
             Figure(
-                name=f"gamma_map{more}{transfer.suffix}",
-                title=f"Gamma by block and position: {transfer.title}",
-                caption=_map_caption(transfer, shown, len(group) - len(shown)),
-                draw=partial(_draw_maps, transfer, shown, blocks),
+                name=f"gamma_map{'' if alone else f'_{names[method]}'}{transfer.suffix}",
+                title=title,
+                caption=_map_caption(transfer, shown, left_out),
+                draw=partial(_draw_maps, title, shown, blocks),
                 alt=" ".join(_map_words(each) for each in shown),
             )
         )
@@ -76,7 +80,7 @@ def _map_words(row: GammaRow) -> str:
     )
 
 
-def _draw_maps(transfer: DrawnTransfer, rows: Sequence[GammaRow], blocks: int) -> Drawing:
+def _draw_maps(title: str, rows: Sequence[GammaRow], blocks: int) -> Drawing:
     from rsbench.report.figures.heatmap import Colouring, Grid, heatmap
 
     colouring = Colouring("gamma", "ratios", 2)
@@ -85,7 +89,6 @@ def _draw_maps(transfer: DrawnTransfer, rows: Sequence[GammaRow], blocks: int) -
         (Grid(each.grid(blocks), list(each.positions), columns, each.title), colouring)
         for each in rows
     ]
-    title = f"Gamma by block and position: {transfer.title}"
     return heatmap(grids, "position", "block", title=title)
 
 
