@@ -159,6 +159,17 @@ def test_records_do_not_say_where_their_data_lay(tmp_path: Path) -> None:
     assert record.cell.target.options == {"file": ".../split.csv"}
 
 
+def test_the_way_to_rebuild_it_names_the_folder_as_seen_from_here(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ["publish", str(run.path), "--out", "published/family", "--as", "mine"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    about = (tmp_path / "published" / "family" / "mine" / "README.md").read_text()
+    assert "`rsbench report published/family/mine`" in about
+
+
 def test_the_report_of_the_copy_is_rebuilt_byte_by_byte(run: RunFolder, tmp_path: Path) -> None:
     arguments = ["publish", str(run.path), "--out", str(tmp_path / "published"), "--as", "mine"]
     result = CliRunner().invoke(app, arguments)

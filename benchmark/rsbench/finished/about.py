@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rsbench.atomic import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from rsbench.record import Environment, Record
     from rsbench.report.results import RunResults
@@ -20,15 +20,23 @@ def write_about(results: RunResults, folder: Path, only: Sequence[str] = ()) -> 
 
     Args:
         results: the published run.
-        folder: its folder.
+        folder: its folder; the text names it as seen from the working directory.
         only: the parts of the report that it holds; nothing for all of it.
     """
-    write_file(folder / "README.md", about(results, folder.name, only).encode())
+    write_file(folder / "README.md", about(results, _seen_from_here(folder), only).encode())
 
 
-def about(results: RunResults, name: str, only: Sequence[str] = ()) -> str:
-    """What a reader of the folder must know, from the records alone."""
-    rebuild = "".join([f"rsbench report results/published/{name}", *(f" --only {n}" for n in only)])
+def _seen_from_here(folder: Path) -> str:
+    """The path without the parts that are this machine's; the usual place for one elsewhere."""
+    place, here = folder.resolve(), Path.cwd()
+    if place.is_relative_to(here):
+        return place.relative_to(here).as_posix()
+    return f"results/published/{place.name}"
+
+
+def about(results: RunResults, place: str, only: Sequence[str] = ()) -> str:
+    """What a reader of the folder ``place`` must know, from the records alone."""
+    rebuild = "".join([f"rsbench report {place}", *(f" --only {n}" for n in only)])
     records = [record for row in results.rows for record in row.records]
     records = list({record.id: record for record in records}.values())
     places = [record.environment for record in records if record.environment]
