@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from rsbench.report.artefacts import Figure
 from rsbench.report.figures.bars import ClassBars, class_bars
@@ -242,6 +243,25 @@ class TestFiles:
         assert first.png == second.png
         assert first.svg == second.svg
         assert len(first.svg) < 300_000
+
+    def test_pictures_have_a_palette_and_keep_white_and_their_colours(self) -> None:
+        drawing = heatmap(
+            [(Grid(np.linspace(0, 1, 36).reshape(6, 6), list("abcdef"), list("uvwxyz"), "t"),
+              Colouring("accuracy", "values", 1))],
+            "row", "column", title="title",
+        )  # fmt: skip
+        rendered = render(Figure("f", "t", "c", lambda: drawing, "a"))
+        whole = io.BytesIO()
+        drawing.savefig(whole, format="png")
+        picture = Image.open(io.BytesIO(rendered.png))
+        assert picture.mode == "P"
+        assert len(rendered.png) < len(whole.getvalue())
+        shown, exact = (
+            np.asarray(each.convert("RGB"), int) for each in (picture, Image.open(whole))
+        )
+        assert (shown[0, 0] == 255).all()
+        assert abs(shown - exact).mean() < 1
+        assert np.quantile(abs(shown - exact), 0.999) <= 16
 
     def test_nothing_stays_behind_in_pyplot(self) -> None:
         import matplotlib.pyplot as plt

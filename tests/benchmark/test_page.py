@@ -9,8 +9,10 @@ import io
 import itertools
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from pages import (
@@ -207,20 +209,23 @@ class TestStructure:
         self, reader: Reader, rendered: dict[str, Rendered]
     ) -> None:
         image = reader.one("img")
-        content = base64.b64decode(image["src"].removeprefix("data:image/svg+xml;base64,"))
-        assert content == rendered["falling"].svg
+        content = unquote(image["src"].removeprefix("data:image/svg+xml,"))
+        assert content.split() == rendered["falling"].svg.decode().split()
         assert (image["width"], image["height"]) == ("384", "192")  # 4 x 2 inches
         assert image["alt"] == 'It "falls" <b>'
         assert reader.one("figcaption")["text"] == "Mean over 3 seeds <i>"
         for name in ("falling.png", "falling.svg"):
             reader.one("a", download=name)
 
-    def test_a_raster_figure_is_embedded_once_at_the_same_size(self) -> None:
-        figure = picture(raster=True)
-        results = results_of([], [])
-        reader = Reader(to_html(report_of(results, figure), {"falling": render(figure)}))
+    def test_the_png_is_embedded_at_the_same_size_where_the_svg_is_far_larger(
+        self, rendered: dict[str, Rendered]
+    ) -> None:
+        results, large = results_of([], []), rendered["falling"].svg + b" " * 1_000_000
+        rendering = replace(rendered["falling"], svg=large)
+        reader = Reader(to_html(report_of(results, picture()), {"falling": rendering}))
         image = reader.one("img")
-        assert image["src"].startswith("data:image/png;base64,")
+        content = base64.b64decode(image["src"].removeprefix("data:image/png;base64,"))
+        assert content == rendered["falling"].png
         assert (image["width"], image["height"]) == ("384", "192")
         assert "figures/falling.svg" in reader.one("figure")["text"]
 

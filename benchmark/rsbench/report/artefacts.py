@@ -103,7 +103,6 @@ class Figure:
         caption: what is shown: units, number of seeds, what an interval is of.
         draw: makes the drawing (with ``figures.style``); called once, when it is written.
         alt: the message of the figure in words, for those who do not see it.
-        raster: whether the page embeds the PNG, because an SVG would be large.
     """
 
     name: str
@@ -111,7 +110,6 @@ class Figure:
     caption: str
     draw: Callable[[], Drawing]
     alt: str
-    raster: bool = False
 
 
 @dataclass(frozen=True)

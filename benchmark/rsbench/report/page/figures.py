@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rsbench.report.page.embed import data_uri
+from rsbench.report.page.embed import data_uri, svg_uri
 
 if TYPE_CHECKING:
     from rsbench.report.artefacts import Figure
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _PNG_DPI = 200
 #: CSS pixels in one inch, and in one point.
 _CSS_DPI = 96
+#: An SVG so many times as large as the PNG is not worth its sharpness.
+_FAR_LARGER = 2.5
 _CSS_POINT = 96 / 72
 _SIZE = re.compile(rb'<svg [^>]*?\b(width|height)="([\d.]+)pt"[^>]*?\b(width|height)="([\d.]+)pt"')
 
@@ -27,13 +29,15 @@ class FigureView:
 
     Attributes:
         figure: what it is.
-        source: the picture as a data URI: the SVG, or the PNG where that would be large.
+        source: the picture as a data URI: the SVG, or the PNG where the SVG is far larger.
+        raster: whether it is the PNG.
         width: width at its natural size, CSS pixels.
         height: its height.
     """
 
     figure: Figure
     source: str
+    raster: bool
     width: int
     height: int
 
@@ -44,11 +48,12 @@ def figure_view(rendered: Rendered) -> FigureView:
     Raises:
         ValueError: the SVG does not state its size in points.
     """
-    if rendered.figure.raster:
+    raster = len(rendered.svg) > _FAR_LARGER * len(rendered.png)
+    if raster:
         source, (width, height) = data_uri(rendered.png, "image/png"), png_size(rendered.png)
     else:
-        source, (width, height) = data_uri(rendered.svg, "image/svg+xml"), svg_size(rendered.svg)
-    return FigureView(rendered.figure, source, round(width), round(height))
+        source, (width, height) = svg_uri(rendered.svg), svg_size(rendered.svg)
+    return FigureView(rendered.figure, source, raster, round(width), round(height))
 
 
 def svg_size(svg: bytes) -> tuple[float, float]:

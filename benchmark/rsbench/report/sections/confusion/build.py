@@ -121,7 +121,6 @@ def _figure(transfer: DrawnTransfer, found: Confusions) -> Artefact:
         ),
         draw=partial(_draw, title, found),
         alt=_words(found),
-        raster=classes > 100,
     )
 
 

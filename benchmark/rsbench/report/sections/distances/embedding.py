@@ -67,7 +67,6 @@ def embedding_figure(
         caption=_caption(kept),
         draw=lambda: _draw(kept, files, transfer),
         alt=_message(kept, transfer),
-        raster=True,
     )
 
 

@@ -48,7 +48,6 @@ def matrix_figure(
         caption=_caption(chosen, pairs),
         draw=lambda: _draw(pairs, f"{method}, {transfer.title}"),
         alt=_message(pairs, method),
-        raster=len(pairs.names) > 30,
     )
 
 

@@ -122,7 +122,6 @@ def path_figure(
         caption=f"{caption} {more} more rows are not drawn." if more else caption,
         draw=partial(_draw_paths, files, title, shown),
         alt=" ".join(dict.fromkeys(_map_words(row) for row, _ in shown)),
-        raster=len(shown) > 3,
     )
 
 
