@@ -37,8 +37,11 @@ def gammas(**by_block: float) -> dict[str, float]:
 
 
 def fill(folder: RunFolder, *cells: tuple[str, int, str, Mapping[str, float]]) -> list[Record]:
-    """Cells by method, seed, control and last gammas."""
-    runs = [make_run(method, seed, metapeft=True) for method, seed, _, _ in cells]
+    """Cells by method (its kind ends at the first "_"), seed, control and last gammas."""
+    runs = [
+        make_run(method, seed, metapeft=True, kinds={"method": method.partition("_")[0]})
+        for method, seed, _, _ in cells
+    ]
     records = [
         make_record(run, strategy={"control": control, "gamma": dict(values), "outer_steps": 2})
         for run, (_, _, control, values) in zip(runs, cells, strict=True)
@@ -130,17 +133,26 @@ class TestFigures:
         assert titles[:2] == ["lora+metapeft", "lora_joint, joint"]
         assert "0.50 (q in block 0) to 2.00 (q in block 2)" in figure.alt
 
-    def test_other_positions_are_another_figure_with_a_title_of_its_own(
-        self, folder: RunFolder
-    ) -> None:
-        # 7 sets of positions, 2 rows each: the figures end at the sixth
-        places = ["q", "k", "v", "out", "mlp1", "mlp2", "attn"]
+    def test_settings_of_one_method_are_panels_of_one_figure(self, folder: RunFolder) -> None:
+        places = ("q", "k", "v", "out", "mlp1", "mlp2", "all", "some", "more", "most")
         cells = [
-            (f"lora_{place}_{number}", 0, "learned", {f"block{b}_{place}": 2.0 for b in (0, 1)})
+            (f"lora_{place}", 0, "learned", {f"block{b}_{place}": 2.0 for b in (0, 1)})
             for place in places
-            for number in range(2)
         ]
         fill(folder, *cells)
+        figure = artefacts(folder)["gamma_map"]
+        assert isinstance(figure, Figure)
+        assert "1 more rows are in gamma_thirds" in figure.caption
+        with style():
+            drawing = figure.draw()
+        titles = [axes.get_title() for axes in drawing.axes]
+        assert titles[:9] == [f"{name}+metapeft" for name, *_ in cells[:9]]
+
+    def test_each_kind_of_method_has_a_figure_and_a_title_of_its_own(
+        self, folder: RunFolder
+    ) -> None:
+        values = gammas(b0=0.5, b1=1)
+        fill(folder, *((f"kind{number}", 0, "learned", values) for number in range(8)))
         maps = [each for each in artefacts(folder).values() if each.name.startswith("gamma_map_")]
         assert len({each.title for each in maps}) == len(maps) == 6
         assert isinstance(maps[-1], Figure)

@@ -92,6 +92,11 @@ def reader(page: str) -> Reader:
     return Reader(page)
 
 
+def test_two_artefacts_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="several artefacts called falling"):
+        report_of(results_of([], []), picture(), picture())
+
+
 class TestSafety:
     def test_names_from_data_stay_text(self, page: str, reader: Reader) -> None:
         for hostile in ("<script>window", "</script><!--", "<img src=x", 'falls" <b>', "<i>"):

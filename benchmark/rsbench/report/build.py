@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,13 @@ class Report:
 
     results: RunResults
     sections: tuple[BuiltSection, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse two artefacts of one name: one's files would replace the other's unseen."""
+        counts = Counter(each.name for each in self.artefacts())
+        repeated = [name for name, count in counts.items() if count > 1]
+        if repeated:
+            raise ValueError(f"the report has several artefacts called {', '.join(repeated)}")
 
     def artefacts(self) -> tuple[Artefact, ...]:
         """Everything, in order."""

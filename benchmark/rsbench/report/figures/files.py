@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from rsbench.report.artefacts import Figure
 
+#: A picture with more colours than this has some that flow into each other.
+_COLOURS = 2000
+
 
 @dataclass(frozen=True)
 class Rendered:
@@ -44,14 +47,13 @@ def render(figure: Figure) -> Rendered:
 
 
 def _with_palette(png: io.BytesIO) -> bytes:
-    """The picture in its 256 commonest colours: a third of the size, and no difference to see."""
+    """The picture in 256 colours, a third of the size; bars of colours that flow keep them all."""
     from PIL import Image
 
-    picture, packed = Image.open(png), io.BytesIO()
-    colours = picture.convert("RGB").quantize(
-        256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
-    )
-    colours.save(packed, format="PNG", compress_level=9)
+    picture, packed = Image.open(png).convert("RGB"), io.BytesIO()
+    if picture.getcolors(_COLOURS) is not None:
+        picture = picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    picture.save(packed, format="PNG", compress_level=9)
     return packed.getvalue()
 
 

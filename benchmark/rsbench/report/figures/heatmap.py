@@ -77,7 +77,7 @@ def heatmap(
     across: int = 0,
     title: str = "",
 ) -> Figure:
-    """Draw grids of the same rows and columns, each with a colour bar where the colouring changes.
+    """Draw grids of the same columns, each with a colour bar where the colouring changes.
 
     Args:
         grids: each with its colouring.
@@ -96,8 +96,13 @@ def heatmap(
     longest = max(len(name) for name in names)
     field_width = (WIDE - 1.6) / fitting / columns
     steep = 0.075 * longest > field_width
-    height = lines * (field_height * tallest + 0.75 + (0.065 * longest if steep else 0.0)) + 0.2
-    figure, all_axes = blank(WIDE, height + 0.3 * bool(title), lines, fitting, title)
+    words = 0.6 + (0.065 * longest if steep else 0.0)
+    beside = [grids[first : first + fitting] for first in range(0, len(grids), fitting)]
+    heights = [max(field_height * len(grid.rows) for grid, _ in each) for each in beside]
+    above = [max(0.15 * (1 + grid.title.count("\n")) for grid, _ in each) for each in beside]
+    height = sum(heights) + sum(above) + lines * words + 0.2 + 0.3 * bool(title)
+    ratios = {"height_ratios": heights}
+    figure, all_axes = blank(WIDE, height, lines, fitting, title, gridspec_kw=ratios)
     for number, axes in enumerate(all_axes):
         if number >= len(grids):
             axes.set_axis_off()

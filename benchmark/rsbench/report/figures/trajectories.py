@@ -54,7 +54,9 @@ def trajectories(panels: Sequence[Paths], x_title: str, y_title: str, title: str
     """
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
-    figure, all_axes = blank(WIDE, 2.5 * rows + 0.6, rows, columns, title, sharey=True)
+    lines = max(panel.title.count("\n") for panel in panels)
+    height = (2.5 + 0.15 * lines) * rows + 0.6
+    figure, all_axes = blank(WIDE, height, rows, columns, title, sharey=True)
     blocks = max(max(panel.blocks) for panel in panels) + 1
     colours = mpl.colormaps[SEQUENTIAL].resampled(blocks)
     norm = BoundaryNorm(np.arange(blocks + 1) - 0.5, blocks)

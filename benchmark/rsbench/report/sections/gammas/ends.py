@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import statistics
+import textwrap
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 #: Names of modules; "block3" alone is one gamma for all positions of a block.
 _MODULE = re.compile(r"block(\d+)(?:_(.+))?")
+
+#: Letters of a line in a title.
+_LINE = 30
 
 Place = tuple[int, str]
 """Block from 0, and position."""
@@ -47,10 +51,10 @@ class GammaRow:
 
     @property
     def title(self) -> str:
-        """The method, and what was done instead of learning."""
-        setting = f" ({self.row.setting})" if self.row.setting else ""
+        """The method with what was done instead of learning; below it, in short lines, its axes."""
         control = "" if self.control == LEARNED else f", {self.control}"
-        return f"{self.row.full_method}{setting}{control}"
+        setting = textwrap.wrap(self.row.setting, _LINE)
+        return "\n".join([f"{self.row.full_method}{control}", *setting])
 
     @cached_property
     def positions(self) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rsbench.report.figures.trajectories import Paths
 
 #: Maps in one figure, and figures of maps for each transfer.
-MOST_MAPS, MOST_FIGURES = 6, 6
+MOST_MAPS, MOST_FIGURES = 9, 6
 #: Panels of trajectories for each transfer.
 MOST_PATHS = 9
 #: Controls whose gammas move step by step.
@@ -28,22 +28,21 @@ _MOVING = (LEARNED, "joint")
 
 
 def map_figures(transfer: DrawnTransfer, rows: Sequence[GammaRow], blocks: int) -> list[Figure]:
-    """A figure for each set of positions, named by its first method: MetaPEFT and its controls."""
-    groups: dict[tuple[str, ...], list[GammaRow]] = {}
+    """A figure for each kind of method, with MetaPEFT and its controls, and every axis value."""
+    groups: dict[str, list[GammaRow]] = {}
     for each in rows:
-        groups.setdefault(each.positions, []).append(each)
-    names = identifiers([group[0].row.method for group in groups.values()])
-    drawn = list(groups.values())[:MOST_FIGURES]
-    undrawn = len(rows) - sum(map(len, drawn))
+        groups.setdefault(each.row.first.cell.method.kind, []).append(each)
+    names = identifiers(list(groups))
+    drawn = list(groups.items())[:MOST_FIGURES]
+    undrawn = len(rows) - sum(len(group) for _, group in drawn)
     figures = []
-    for number, group in enumerate(drawn, start=1):
-        method, shown = group[0].row.method, group[:MOST_MAPS]
-        alone = len(groups) == 1
-        title = f"Gamma by block and position{'' if alone else f' ({method})'}: {transfer.title}"
+    for number, (kind, group) in enumerate(drawn, start=1):
+        shown, alone = group[:MOST_MAPS], len(groups) == 1
+        title = f"Gamma by block and position{'' if alone else f' ({kind})'}: {transfer.title}"
         left_out = len(group) - len(shown) + (undrawn if number == len(drawn) else 0)
         figures.append(
             Figure(
-                name=f"gamma_map{'' if alone else f'_{names[method]}'}{transfer.suffix}",
+                name=f"gamma_map{'' if alone else f'_{names[kind]}'}{transfer.suffix}",
                 title=title,
                 caption=_map_caption(transfer, shown, left_out),
                 draw=partial(_draw_maps, title, shown, blocks),
@@ -74,8 +73,9 @@ def _map_words(row: GammaRow) -> str:
         if grid[number, block] == grid[number, block]
     }
     high, low = max(places, key=places.__getitem__), min(places, key=places.__getitem__)
+    name = " ".join(row.title.split())
     return (
-        f"{row.title}: gamma from {places[low]:.2f} ({low[0]} in block {low[1]}) to "
+        f"{name}: gamma from {places[low]:.2f} ({low[0]} in block {low[1]}) to "
         f"{places[high]:.2f} ({high[0]} in block {high[1]})."
     )
 
