@@ -91,8 +91,12 @@ class Row:
     @property
     def label(self) -> str:
         """Short text for notes and headings."""
-        label = f"{self.target} / {self.backbone} / {self.full_method}"
-        return f"{label} ({self.setting})" if self.setting else label
+        return f"{self.target} / {self.backbone} / {self.method_and_setting}"
+
+    @property
+    def method_and_setting(self) -> str:
+        """The method, with the setting in brackets where there is one."""
+        return f"{self.full_method} ({self.setting})" if self.setting else self.full_method
 
     @property
     def groups(self) -> ClassGroups:

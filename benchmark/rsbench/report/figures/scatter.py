@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Diameter of the largest marker and of one whose size is not known, points (1/72 inch).
 _LARGEST, _UNKNOWN = 26.0, 5.0
+#: Smallest extent of an axis: points of accuracy, or octaves of a logarithmic one.
+_LEAST = 1.0
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ def scatter_with_size(
         point = points[order]
         _point(axes, point, widths[order], "D" if point.size is None else "o")
     axes.margins(0.14)
+    _widen(axes)
     for start, end in arrows:
         _arrow(axes, points[start], points[end], widths[end] / 2)
     _size_legend(figure, points, largest, size_title, digits)
@@ -109,6 +112,7 @@ def front(
     for point in points:
         _point(axes, point, 7.0, look(point.number).marker)
     axes.margins(0.12, 0.12)
+    _widen(axes)
     settle(figure)
     order = [*best, *(n for n in range(len(points)) if n not in set(best))]
     label_points(
@@ -119,6 +123,18 @@ def front(
         [_corners(steps)] if steps else [],
     )
     return figure
+
+
+def _widen(axes: Axes) -> None:
+    """Show no less than a point or a factor of two: a hair's breadth must not look like a gap."""
+    for limits, scale, put in (
+        (axes.get_xlim(), axes.get_xscale(), axes.set_xlim),
+        (axes.get_ylim(), axes.get_yscale(), axes.set_ylim),
+    ):
+        low, high = np.log2(limits) if scale == "log" else limits
+        middle, reach = (low + high) / 2, max(high - low, _LEAST) / 2
+        ends = np.array([middle - reach, middle + reach])
+        put(*(2.0**ends if scale == "log" else ends))
 
 
 def _corners(steps: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -79,7 +79,7 @@ def panels_of(rows: Sequence[MeasuredRow]) -> list[Panel]:
     chosen = example(rows)
     if chosen is not None:
         adapted = tuned_of(chosen, rows) or chosen
-        panels.append(Panel(adapted.row.full_method, adapted))
+        panels.append(Panel(adapted.row.method_and_setting, adapted))
     return panels
 
 

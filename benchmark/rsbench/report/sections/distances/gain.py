@@ -73,7 +73,9 @@ def _correlation(link: Link) -> str:
 
 
 def _caption(shown: Sequence[Link]) -> str:
-    seeds = "; ".join(f"{each.measured.row.full_method}: {_seeds(each.seeds)}" for each in shown)
+    seeds = "; ".join(
+        f"{each.measured.row.method_and_setting}: {_seeds(each.seeds)}" for each in shown
+    )
     return (
         "Each point is a class. Horizontal: its mean distance to the other classes in the trained "
         "network minus that in the frozen backbone; vertical: its accuracy minus that of the "
@@ -93,7 +95,7 @@ def _message(shown: Sequence[Link], transfer: DrawnTransfer) -> str:
         interval = each.correlation.interval
         sure = interval is not None and (interval.low > 0 or interval.high < 0)
         said = "which leaves out zero" if sure else "which holds zero: no link can be told"
-        name = f"{each.measured.row.full_method}, {each.correlation.points} classes"
+        name = f"{each.measured.row.method_and_setting}, {each.correlation.points} classes"
         parts.append(f"{name}: {_correlation(each)}" + (f", {said}" if interval else ""))
     return (
         "Do classes that move further from the others gain more accuracy over the linear probe? "
@@ -152,7 +154,7 @@ def _scatter(axes: Axes, link: Link) -> None:
     axes.axhline(0.0, color=QUIET, linewidth=0.8)
     axes.axvline(0.0, color=QUIET, linewidth=0.8)
     axes.margins(0.08, 0.1)
-    axes.set_title(f"{link.measured.row.full_method}\n{_correlation(link)}", fontsize=8.5)
+    axes.set_title(f"{link.measured.row.method_and_setting}\n{_correlation(link)}", fontsize=8.5)
 
 
 def _names(axes: Axes, link: Link) -> None:

@@ -41,7 +41,7 @@ def matrix_figure(
     pairs = read_pairs(run, chosen)
     if not np.isfinite(without_diagonal(pairs.after - pairs.before)).any():
         return None
-    method = chosen.row.full_method
+    method = chosen.row.method_and_setting
     return Figure(
         name=name,
         title=title,
@@ -79,10 +79,9 @@ def _caption(chosen: MeasuredRow, pairs: Pairs) -> str:
     some = ""
     if pairs.tested > len(pairs.names):
         some = f" {len(pairs.names)} of {pairs.tested} classes, evenly spaced in this order."
-    setting = f" ({chosen.row.setting})" if chosen.row.setting else ""
     return (
         f"Distance (1 - cosine of the angle) between the centroids of every two classes, "
-        f"features of {split_words([chosen.row])}; {chosen.row.full_method}{setting}, seed "
+        f"features of {split_words([chosen.row])}; {chosen.row.method_and_setting}, seed "
         f"{chosen.row.seeds[0]}, one cell, so nothing is known of the spread. {RULE} Classes by "
         f"group, then by training images, most first: {ranks}.{some} Last panel: mean over the "
         "other classes shown, hollow before and filled after."
