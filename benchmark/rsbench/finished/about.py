@@ -63,7 +63,8 @@ def _commit(place: Environment) -> str:
 
 
 def _machine(place: Environment) -> str:
-    return f"{place.device}, {place.threads} threads a cell, precision {place.precision}"
+    threads = "1 thread" if place.threads == 1 else f"{place.threads} threads"
+    return f"{place.device}, {threads} a cell, precision {place.precision}"
 
 
 def _versions(places: Iterable[Environment]) -> str:

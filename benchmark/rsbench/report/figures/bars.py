@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: Hatches of head, medium and tail, for those who see no colours.
-_HATCHES = {"head": "", "medium": "///", "tail": "..."}
+_HATCHES = {"head": "", "medium": "///", "tail": "xxx"}  # dots would fill a file of 150 kB
 #: Most classes that are named, and most that have error bars.
 NAMED, _BARRED = 40, 120
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rsbench.report.artefacts import Figure
 
-#: A picture with more colours than this has some that flow into each other.
+#: The colours of a heatmap with more than this flow into each other, and so must those of its bar.
 _COLOURS = 2000
 
 
@@ -43,15 +43,16 @@ def render(figure: Figure) -> Rendered:
         png, svg = io.BytesIO(), io.BytesIO()
         drawing.savefig(png, format="png", metadata={"Software": None})
         drawing.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-    return Rendered(figure, _with_palette(png), svg.getvalue())
+    heatmap = any(axes.images for axes in drawing.axes)
+    return Rendered(figure, _packed(png, heatmap), svg.getvalue())
 
 
-def _with_palette(png: io.BytesIO) -> bytes:
-    """The picture in 256 colours, a third of the size; bars of colours that flow keep them all."""
+def _packed(png: io.BytesIO, heatmap: bool) -> bytes:
+    """The picture in 256 colours, a third of the size; a heatmap of many colours keeps them all."""
     from PIL import Image
 
     picture, packed = Image.open(png).convert("RGB"), io.BytesIO()
-    if picture.getcolors(_COLOURS) is not None:
+    if not heatmap or picture.getcolors(_COLOURS) is not None:
         picture = picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     picture.save(packed, format="PNG", compress_level=9)
     return packed.getvalue()

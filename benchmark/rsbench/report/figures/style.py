@@ -1,8 +1,8 @@
 """The look of every figure: sizes, fonts, and colours that stay apart in grey and for all eyes.
 
 Colours are those of Okabe and Ito without their yellow, which white paper swallows, in an order
-whose lightness differs between neighbours; every series also has a marker of its own, and bars a
-hatch. Heatmaps use cividis, differences a map with white at zero.
+whose lightness differs between neighbours; every series also has a marker of its own. Heatmaps use
+cividis, differences a map with white at zero.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 #: Series colours (Okabe and Ito 2008; brown for their yellow), black last: it is for references.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#6B4E16", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-HATCHES = ("", "//", "..", "\\\\", "xx", "--", "++", "oo")
 #: Head, medium and tail, everywhere.
 GROUP_COLOURS = {"head": "#0072B2", "medium": "#E69F00", "tail": "#CC79A7"}
 GROUP_MARKERS = {"head": "o", "medium": "s", "tail": "^"}
@@ -65,12 +64,10 @@ class Look:
     Attributes:
         colour: of lines and markers.
         marker: matplotlib's name of it.
-        hatch: of bars.
     """
 
     colour: str
     marker: str
-    hatch: str
 
 
 def look(number: int) -> Look:
@@ -79,7 +76,6 @@ def look(number: int) -> Look:
     return Look(
         COLOURS[number % len(COLOURS)],
         MARKERS[(number + turn) % len(MARKERS)],
-        HATCHES[(number + turn) % len(HATCHES)],
     )
 
 

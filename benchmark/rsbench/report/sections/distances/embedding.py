@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Most class names that are written.
 MOST_NAMES = 30
+#: More images than this are a picture inside the SVG, which has a line for each otherwise.
+_MANY = 300
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,8 @@ def _points(axes: Axes, panel: Panel, plane: Plane) -> None:
         marker, colour = GROUP_MARKERS.get(name, "D"), GROUP_COLOURS.get(name, QUIET)
         chosen = [label in set(members) for label in plane.labels.tolist()]
         x, y = plane.points[chosen].T
-        axes.scatter(x, y, s=7, marker=marker, color=colour, alpha=0.35, linewidths=0)
+        images = axes.scatter(x, y, s=7, marker=marker, color=colour, alpha=0.35, linewidths=0)
+        images.set_rasterized(len(plane.labels) > _MANY)
         centres = [plane.centroids()[each] for each in members]
         axes.scatter(
             [each[0] for each in centres],
