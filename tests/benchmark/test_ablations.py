@@ -197,6 +197,25 @@ class TestFigures:
         assert texts == {"q", "v", "chance"}
         assert drawing.axes[0].get_xscale() == "log"
 
+    def test_settings_that_failed_are_crosses_at_the_foot(self, folder: RunFolder) -> None:
+        write_grid(
+            folder,
+            {"position": ("q", "v"), "scale": SCALES},
+            lambda position, scale, **_: None if position == "v" and scale == "4" else 0.8,
+            methods=(("lora", False),),
+            numbers={"scale": numbers(SCALES)},
+            missing=lambda scale, **_: scale == "2",
+        )
+        figure = artefacts(folder)["curves_position_scale"]
+        assert isinstance(figure, Figure)
+        assert "a cross at the foot where the training failed" in figure.caption
+        with style():
+            axes = figure.draw().axes[0]
+        crosses = [list(each.get_xdata()) for each in axes.lines if each.get_marker() == "x"]
+        assert [each for each in crosses if each] == [[4.0]]
+        low, high = axes.get_xlim()
+        assert low < 4.0 < high
+
     def test_many_axes_are_lines_of_every_combination(self, folder: RunFolder) -> None:
         write_grid(
             folder,
@@ -265,6 +284,35 @@ class TestRobustness:
             numbers={"scale": numbers(SCALES), "learning_rate": numbers(RATES)},
         )
         assert [line["collapsed"] for line in lines(folder, "robustness")] == ["3", "3"]
+
+    def test_a_training_that_diverged_is_a_collapse_and_never_a_good_setting(
+        self, folder: RunFolder
+    ) -> None:
+        def accuracy(
+            scale: str, learning_rate: str, metapeft: bool, seed: int, **_: object
+        ) -> float | None:
+            if metapeft or scale != "4":
+                return None if learning_rate == RATES[0] and scale == "4" else 0.8
+            return 0.9 if seed == 0 and learning_rate == RATES[1] else math.nan
+
+        write_grid(
+            *(folder, {"scale": SCALES, "learning_rate": RATES}, accuracy),
+            seeds=(0, 1),
+            numbers={"scale": numbers(SCALES), "learning_rate": numbers(RATES)},
+        )
+        plain, tuned = lines(folder, "robustness")
+        # two of three settings at scale 4 diverged in both seeds, one in one: its 90 % do not count
+        assert (plain["collapsed"], plain["diverged"]) == ("3", "5")
+        assert plain["settings_within_1"] == "0"
+        assert "scale 4" in plain["worst_at"]
+        assert plain["worst_at"].endswith("(2 diverged)")
+        assert plain["worst_mean"] == ""
+        # what failed for another reason says nothing about the setting
+        assert (tuned["collapsed"], tuned["diverged"]) == ("0", "0")
+        assert tuned["settings"] == "14 of 15"
+        assert float(tuned["worst_mean"]) > 70
+        notes = to_markdown(table(folder, "robustness"))
+        assert "3 with a diverged training are left out" in notes
 
     def test_without_the_plain_method_there_is_no_such_table(self, folder: RunFolder) -> None:
         write_grid(

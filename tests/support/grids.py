@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,7 +58,7 @@ def write_grid(
         folder: where to.
         axes: names and values.
         accuracy: of a setting: called with the axes' values, ``method``, ``metapeft`` and
-            ``seed``; None for a failed cell.
+            ``seed``; None for a failed cell, not-a-number for one that diverged.
         methods: label, and whether with MetaPEFT.
         seeds: of every setting.
         constants: methods without a place on the axes.
@@ -83,9 +84,10 @@ def write_grid(
                 continue
             value = accuracy(**asked)
             strategy = {"control": "learned"} if metapeft else {}
-            records.append(
-                failed(run) if value is None else accurate_record(run, value, strategy=strategy)
-            )
+            if value is None or math.isnan(value):
+                records.append(failed(run, "ValueError" if value is None else "DivergedError"))
+            else:
+                records.append(accurate_record(run, value, strategy=strategy))
     write_run(
         *(folder, runs, records),
         cells=tuple(listed),

@@ -92,9 +92,9 @@ def make_environment(precision: str = "32") -> Environment:
     )
 
 
-def failed(run: CellRun) -> Record:
+def failed(run: CellRun, kind: str = "ValueError") -> Record:
     """A failed record."""
-    failure = Failure(kind="ValueError", message="no luck\nat all", traceback="...")
+    failure = Failure(kind=kind, message="no luck\nat all", traceback="...")
     return Record(id=run.id, status="failed", cell=run.cell, identity=run.identity, failure=failure)
 
 

@@ -40,6 +40,7 @@ class Line:
         deviations: half lengths of the error bars; None for no bar.
         number: which look it has; lines of the same thing have the same in every panel.
         dashed: for a second line of the same look (the plain method beside MetaPEFT).
+        failed: where it has no value because the training failed.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Line:
     deviations: Sequence[float | None]
     number: int
     dashed: bool = False
+    failed: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -104,10 +106,26 @@ def _panel(axes: Axes, panel: CurvePanel, y: Axis, room: float) -> tuple[list[En
         # the first the widest: where lines lie upon each other all are seen
         aside = (place - (len(names) - 1) / 2) * 0.012 if _barred(panel.lines) else 0.0
         ends += _line(axes, line, name, 1.0 - place / max(len(names), 4), aside)
+        if line.failed:
+            _crosses(axes, line, place)
     for level, name in panel.references:
         axes.axhline(level, color=QUIET, linestyle=":", linewidth=1.2)
         ends.append(End(level, name, QUIET))
     return ends, name_ends(axes, ends)
+
+
+def _crosses(axes: Axes, line: Line, place: int) -> None:
+    """Where trainings of the line failed: at the foot, those of several lines above each other."""
+    axes.plot(
+        list(line.failed),
+        [0.03 + 0.045 * place] * len(line.failed),
+        transform=axes.get_xaxis_transform(),
+        color=look(line.number).colour,
+        marker="x",
+        markersize=6.0,
+        markeredgewidth=1.6,
+        linestyle="none",
+    )
 
 
 def _barred(lines: Sequence[Line]) -> bool:

@@ -53,13 +53,16 @@ def line_of(
         for value in axis.ordered
     ]
     rows = [subject.row(each) for each in settings]
+    states = [place.state if (place := subject.places.get(each)) else "" for each in settings]
+    x = sorted(axis.numbers or ())
     return Line(
         name=name,
-        x=sorted(axis.numbers or ()),
+        x=x,
         y=[subject.mean(each) for each in settings],
         deviations=[row.measure("mean").deviation if row else None for row in rows],
         number=number,
         dashed=dashed,
+        failed=[at for at, state in zip(x, states, strict=True) if state == "failed"],
     )
 
 

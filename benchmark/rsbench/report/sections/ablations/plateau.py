@@ -28,10 +28,13 @@ class GridMeans:
         axes: the two.
         means: shape (first axis, second axis), ascending numbers; not-a-number where nothing is
             finished.
+        diverged: the same shape, number of seeds whose training diverged. One that did makes its
+            setting a bad one, whatever the others came to.
     """
 
     axes: tuple[StudyAxis, StudyAxis]
     means: NDArray[np.float64]
+    diverged: NDArray[np.int64]
 
     @property
     def finished(self) -> int:
@@ -48,20 +51,30 @@ class GridMeans:
         return self._place(int(np.nanargmax(self.means)))
 
     def lowest(self) -> tuple[int, int]:
-        """Place of the worst setting; at least one must be finished."""
-        return self._place(int(np.nanargmin(self.means)))
+        """Place of the worst setting: where most trainings diverged, then the lowest mean.
+
+        At least one must be finished.
+        """
+        without = np.where(self.diverged > 0, -1.0, np.inf)  # all diverged, or not run
+        means = np.where(np.isnan(self.means), without, self.means)
+        worst = self.diverged == self.diverged.max()
+        return self._place(int(np.argmin(np.where(worst, means, np.inf))))
 
     def _place(self, number: int) -> tuple[int, int]:
         row, column = np.unravel_index(number, self.means.shape)
         return int(row), int(column)
 
     def within(self, tolerance: float) -> int:
-        """Number of settings at most ``tolerance`` points below the best."""
-        return int((self.means >= np.nanmax(self.means) - tolerance).sum())
+        """Number of settings at most ``tolerance`` points below the best, none diverged."""
+        return int(self._good(tolerance).sum())
 
-    def below(self, level: float) -> int:
-        """Number of settings below ``level`` percent."""
-        return int((self.means < level).sum())
+    def _good(self, tolerance: float) -> NDArray[np.bool_]:
+        near = self.means >= np.nanmax(self.means) - tolerance
+        return np.asarray(near & (self.diverged == 0))
+
+    def collapsed(self, level: float) -> int:
+        """Number of settings below ``level`` percent, or of which a training diverged."""
+        return int(((self.means < level) | (self.diverged > 0)).sum())
 
     def default(self) -> tuple[int, int]:
         """The paper's setting (scale 1) where an axis has it, else the middle of the axis."""
@@ -83,8 +96,8 @@ class GridMeans:
             difference; 0 for a single value, None where no setting of the line is good enough.
         """
         other = self.default()[1 - along]
-        line = self.means[:, other] if along == 0 else self.means[other]
-        good = line >= np.nanmax(self.means) - tolerance
+        settings = self._good(tolerance)
+        good = settings[:, other] if along == 0 else settings[other]
         numbers = sorted(self.axes[along].numbers or ())
         base = self.axes[along].log
         widths = [
@@ -116,10 +129,12 @@ def width_unit(axis: StudyAxis) -> str:
 def grid_means(subject: Subject, axes: tuple[StudyAxis, StudyAxis]) -> GridMeans:
     """The grid of a method of a study on exactly these two axes."""
     first, second = axes
-    means = [
-        [_number(subject.mean((one, other))) for other in second.ordered] for one in first.ordered
-    ]
-    return GridMeans(axes, np.array(means, dtype=np.float64))
+    settings = [[(one, other) for other in second.ordered] for one in first.ordered]
+    return GridMeans(
+        axes,
+        np.array([[_number(subject.mean(each)) for each in line] for line in settings], np.float64),
+        np.array([[subject.diverged(each) for each in line] for line in settings], np.int64),
+    )
 
 
 def _number(value: float | None) -> float:

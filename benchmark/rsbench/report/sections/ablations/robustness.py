@@ -54,6 +54,7 @@ def _table(results: RunResults, twins: Sequence[Twins]) -> Table:
         Column("worst_at", "worst at"),
         Column("mean_of_settings", "mean of settings", unit="%"),
         Column("collapsed", "collapsed"),
+        Column("diverged", "trainings diverged"),
     ]
     for points in TOLERANCES:
         group = f"within {points:g} point{'s' if points > 1 else ''} of the best"
@@ -89,10 +90,12 @@ def _fields(twins: Twins, subject: Subject, grid: GridMeans) -> tuple[Value, ...
         f"{grid.finished} of {len(subject.places)}",
     ]
     for place in (high, low):
-        row = subject.row(grid.setting(place))
-        fields += [row.measure("mean") if row else Measure(None), _at(grid, place)]
+        row, diverged = subject.row(grid.setting(place)), int(grid.diverged[place])
+        seeds_lost = f" ({diverged} diverged)" if diverged else ""
+        fields += [row.measure("mean") if row else Measure(None), _at(grid, place) + seeds_lost]
     known = grid.means[grid.means == grid.means]
-    fields += [float(known.mean()), None if level is None else grid.below(2 * level)]
+    fields += [float(known.mean()), None if level is None else grid.collapsed(2 * level)]
+    fields.append(int(grid.diverged.sum()))
     for points in TOLERANCES:
         fields += [grid.within(points), grid.width(0, points), grid.width(1, points)]
     return tuple(fields)
@@ -110,15 +113,17 @@ def _notes(twins: Sequence[Twins]) -> tuple[str, ...]:
         f"{axis.title} in {width_unit(axis) or 'its own unit'}" for axis in twins[0].study.axes
     )
     notes = [
-        "best, worst: mean-class accuracy over the seeds of the best and the worst finished "
-        "setting; the best of many settings is better than it would be in a new run, and the worst "
-        "worse; mean of settings: over all finished ones; collapsed: settings below twice the "
-        "level of a constant answer (100 / number of classes).",
-        "settings within: finished settings whose mean is at most so far below the same method's "
-        f"best. Widths: {units}, from the first to the last value of the longest run of "
-        f"neighbouring values that are within, the other axis held at its default ({held}: scale 1 "
-        f"where it is there, else the middle of the axis); 0: one value; {EMPTY}: none. Grids are "
-        "coarse: a width is known to one step of the grid.",
+        "best: mean-class accuracy over the seeds of the best setting; worst: of the one where "
+        "most trainings diverged (the loss was not finite any more), else of the lowest mean; the "
+        "best of many settings is better than it would be in a new run, and the worst worse. "
+        "Means are over finished seeds alone, mean of settings over all that have one. collapsed: "
+        "settings below twice the level of a constant answer (100 / number of classes), or with a "
+        "training that diverged.",
+        "settings within: settings without a diverged training whose mean is at most so far below "
+        f"the same method's best. Widths: {units}, from the first to the last value of the longest "
+        f"run of neighbouring values that are within, the other axis held at its default ({held}: "
+        f"scale 1 where it is there, else the middle of the axis); 0: one value; {EMPTY}: none. "
+        "Grids are coarse: a width is known to one step of the grid.",
     ]
     for each in twins:
         notes.append(_comparison(each))
@@ -128,13 +133,17 @@ def _notes(twins: Sequence[Twins]) -> tuple[str, ...]:
 def _comparison(twins: Twins) -> str:
     """In how many settings MetaPEFT was above the plain method, without a verdict."""
     plain, tuned = twins.grids()
-    differences = tuned.means - plain.means
+    whole = (plain.diverged == 0) & (tuned.diverged == 0)
+    differences = (tuned.means - plain.means)[whole]
     known = differences[differences == differences]
     place = f"{twins.plain.method} on {twins.transfer}"
     if not known.size:
         return f"{place}: no setting is finished with and without MetaPEFT."
+    lost = int((~whole).sum())
+    apart = f" ({lost} with a diverged training are left out)" if lost else ""
     return (
-        f"{place}: with MetaPEFT {int((known > 0).sum())} of {known.size} settings are higher and "
-        f"{int((known < 0).sum())} lower, {known.mean():+.1f} points on average; settings share "
-        "their test images and seeds, so their number is no number of independent trials."
+        f"{place}: with MetaPEFT {int((known > 0).sum())} of {known.size} settings{apart} are "
+        f"higher and {int((known < 0).sum())} lower, {known.mean():+.1f} points on average; "
+        "settings share their test images and seeds, so their number is no number of independent "
+        "trials."
     )

@@ -27,11 +27,13 @@ class Place:
         row: the finished cells; None where there are none.
         listed: seeds that the matrix names.
         failed: seeds that failed.
+        diverged: those of them whose loss was not finite any more.
     """
 
     row: Row | None
     listed: int
     failed: int
+    diverged: int
 
     @property
     def state(self) -> str:
@@ -73,6 +75,11 @@ class Subject:
         """The row at one setting, None where nothing is finished."""
         place = self.places.get(values)
         return place.row if place else None
+
+    def diverged(self, values: Values) -> int:
+        """Number of seeds whose training diverged at one setting."""
+        place = self.places.get(values)
+        return place.diverged if place else 0
 
     def mean(self, values: Values) -> float | None:
         """Mean-class accuracy over seeds, percent."""
@@ -120,7 +127,7 @@ def find_studies(results: RunResults) -> tuple[Study, ...]:
     if not groups:
         return ()
     rows = _rows_by_place(results)
-    failed = {record.id for record in results.failures}
+    failed = {r.id: r.failure.kind if r.failure else "" for r in results.failures}
     studies = []
     for (backbone, target, names), cells in groups.items():
         axes = tuple(
@@ -155,7 +162,7 @@ def _subjects(
     cells: Sequence[ListedCell],
     axes: Sequence[StudyAxis],
     rows: Mapping[_Key, Sequence[Row]],
-    failed: set[str],
+    failed: Mapping[str, str],
 ) -> tuple[Subject, ...]:
     grids: dict[tuple[str, bool], dict[Values, list[ListedCell]]] = {}
     for cell in cells:
@@ -168,11 +175,12 @@ def _subjects(
 
 
 def _place(
-    cells: Sequence[ListedCell], rows: Mapping[_Key, Sequence[Row]], failed: set[str]
+    cells: Sequence[ListedCell], rows: Mapping[_Key, Sequence[Row]], failed: Mapping[str, str]
 ) -> Place:
     first = cells[0]
     key = (first.backbone, first.target, first.method, first.metapeft)
     found = rows.get((*key, frozenset(first.axes.items())), ())
     # rows of the same labels differ in settings that no axis names: those of the first count
     row = found[0] if found else None
-    return Place(row, len(cells), sum(cell.id in failed for cell in cells))
+    failures = [failed[cell.id] for cell in cells if cell.id and cell.id in failed]
+    return Place(row, len(cells), len(failures), failures.count("DivergedError"))

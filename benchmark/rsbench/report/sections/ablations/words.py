@@ -26,8 +26,12 @@ def caption_of(study: Study, subjects: Sequence[Subject], kind: str, left_out: i
         names = ", ".join(row.full_method for row in study.constants[:3])
         sentences.append(f"Dotted: {names}, without a place on the axis")
     if any(place.row is None for subject in subjects for place in subject.places.values()):
-        letters = ": N not run, F failed where fields are small" if kind == "heatmap" else ""
-        sentences.append(f"Settings without a result are gaps{letters}")
+        marks = (
+            "N not run, F failed where fields are small"
+            if kind == "heatmap"
+            else "a cross at the foot where the training failed"
+        )
+        sentences.append(f"Settings without a result are gaps: {marks}")
     if left_out:
         sentences.append(f"{left_out} more groups of methods are in the table alone")
     return _sentences(sentences)
