@@ -68,7 +68,13 @@ def test_what_a_report_needs_is_kept_and_weights_are_not(run: RunFolder, tmp_pat
         np.testing.assert_array_equal(old.predictions, new.predictions)
         np.testing.assert_array_equal(old.confidences, new.confidences)
         assert old.images == new.images
-    assert len(list((done.folder.path / "test_images").iterdir())) == 1
+    shared = sorted(each.suffix for each in (done.folder.path / "test_images").iterdir())
+    assert shared == [".npz", ".parquet"]
+    old_features, new_features = before.class_features(first), after.class_features(first)
+    assert old_features is not None
+    assert new_features is not None
+    for name in vars(old_features):
+        np.testing.assert_array_equal(getattr(old_features, name), getattr(new_features, name))
 
 
 def test_a_published_run_can_be_published_again_and_compared(

@@ -50,8 +50,8 @@ def about(results: RunResults, place: str, only: Sequence[str] = ()) -> str:
         f"- Machine: {_counted(_machine(place) for place in places)}.",
         f"- Cost: {_cost(records)}.",
         f"- Rebuild the report: `{rebuild}`. The same package versions give the same bytes.",
-        "- Left out: weights. Image ids are in `test_images/`, once for each target, in the order "
-        "of the predictions.",
+        "- Left out: weights. Once for each target, in `test_images/`: the image ids in the order "
+        "of the predictions, and the class means of the frozen backbone's features.",
     ]
     return "\n".join(line for line in lines if line) + "\n"
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from rsbench.atomic import new_folder, write_file
 from rsbench.errors import ResultsFolderError
 from rsbench.record import Record
-from rsbench.report.artefact_files import ArtefactFiles
+from rsbench.report.artefact_files import ADAPTED, FROZEN, SHARED, ArtefactFiles
 from rsbench.report.prediction_files import SHARED_IDS, TEST_IMAGES
 from rsbench.store import RunFolder, RunIndex, explained
 
@@ -59,10 +59,10 @@ def publish(
 ) -> Published:
     """Copy what a report is made from: the list of cells, records, predictions, gammas, features.
 
-    Weights stay behind. Predictions are packed and the ids of the test images kept once for each
-    target (``test_images/``). Paths in records that lead out of the project are shortened to their
-    last part; no result depends on them. Cells that the matrix does not
-    name are left out.
+    Weights stay behind. Predictions are packed; what all cells of a target share, the ids of the
+    test images and the frozen backbone's class means, is kept once (``test_images/``). Paths in
+    records that lead out of the project are shortened to their last part; no result depends on
+    them. Cells that the matrix does not name are left out.
 
     Args:
         run: a run folder.
@@ -114,8 +114,8 @@ def _copy_cell(run: RunFolder, copy: RunFolder, record: Record, features: Featur
         if (source / name).is_file():
             shutil.copyfile(source / name, target / name)
     _pack_predictions(run, copy, record)
-    if features != "none" and (source / "features.npz").is_file():
-        _copy_features(source / "features.npz", target / "features.npz", features == "drawn")
+    if features != "none":
+        _pack_features(run, copy, record, features == "drawn")
     return hidden
 
 
@@ -157,13 +157,27 @@ def _write_packed(table: Any, target: Path, encoding: dict[str, str], repeated: 
     )
 
 
-def _copy_features(source: Path, target: Path, images: bool) -> None:
+def _pack_features(run: RunFolder, copy: RunFolder, record: Record, images: bool) -> None:
+    """Features by class; those of the frozen backbone, the same in many cells, are kept once."""
     import numpy as np
 
-    with np.load(source) as arrays:
-        by_image = ("features_after", "labels")
-        kept = {name: arrays[name] for name in arrays if images or name not in by_image}
-    np.savez_compressed(target, allow_pickle=False, **kept)
+    files = ArtefactFiles(run)
+    read = files.class_features(record.id)
+    if read is None:
+        return
+    frozen = {name: getattr(read, name) for name in FROZEN}
+    digest = hashlib.sha256(b"".join(array.tobytes() for array in frozen.values())).hexdigest()
+    shared = copy.path / TEST_IMAGES / f"{record.cell.target.name}-frozen-{digest[:8]}.npz"
+    if not shared.exists():
+        shared.parent.mkdir(exist_ok=True)
+        np.savez_compressed(shared, allow_pickle=False, **frozen)
+    arrays = {name: getattr(read, name) for name in ADAPTED} | {SHARED: np.array(shared.name)}
+    by_image = files.image_features(record.id) if images else None
+    if by_image is not None:  # half precision is how cells keep them
+        arrays |= {"features_after": by_image.features.astype(np.float16)}
+        arrays |= {"labels": by_image.labels}
+    target = copy.cell(record.id) / "features.npz"
+    np.savez_compressed(target, allow_pickle=False, **arrays)
 
 
 def _copy_index(run: RunFolder, copy: RunFolder, index: RunIndex, place: Path) -> int:

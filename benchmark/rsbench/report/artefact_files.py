@@ -10,6 +10,7 @@ import numpy as np
 
 from rsbench.report.arrays import read_arrays
 from rsbench.report.prediction_files import (
+    TEST_IMAGES,
     Calibration,
     Digested,
     PredictionReader,
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 
     from rsbench.report.rows import Row
     from rsbench.store import RunFolder
+
+#: Arrays of ``features.npz``: of the frozen backbone, and of the trained model.
+FROZEN = ("classes", "centroids_before", "spreads_before")
+ADAPTED = ("centroids_after", "spreads_after")
+#: In a published run: the file of ``test_images`` that holds ``FROZEN``.
+SHARED = "frozen"
 
 
 @dataclass(frozen=True)
@@ -140,8 +147,22 @@ class ArtefactFiles:
         Raises:
             RecordError: the file is damaged.
         """
-        arrays = self._features(identifier, list(ClassFeatures.__dataclass_fields__))
+        arrays = self._features(identifier, (*FROZEN, *ADAPTED))
+        if arrays is None:
+            arrays = self._shared_features(identifier)
         return None if arrays is None else ClassFeatures(**arrays)
+
+    def _shared_features(self, identifier: str) -> dict[str, NDArray[Any]] | None:
+        """Those of a published cell, whose frozen part is kept once for all cells of a target."""
+        own = self._features(identifier, (*ADAPTED, SHARED))
+        if own is None:
+            return None
+        path = self._folder.path / TEST_IMAGES / str(own.pop(SHARED))
+        try:
+            frozen = read_arrays(path, FROZEN)
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise damaged(path, error) from error
+        return None if frozen is None else own | frozen
 
     def image_features(self, identifier: str) -> ImageFeatures | None:
         """Features image by image from ``features.npz``; None where they were not kept.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 #: The colours of a heatmap with more than this flow into each other, and so must those of its bar.
 _COLOURS = 2000
+#: Matplotlib writes coordinates, in points, to a millionth, and a line for each.
+_COORDINATES = re.compile(rb' (?:d|x|y)="[^"]*"')
+_LONG = re.compile(rb"-?\d+\.\d{3,}")
+_SPACE = re.compile(rb"\s+")
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,14 @@ def render(figure: Figure) -> Rendered:
         png, svg = io.BytesIO(), io.BytesIO()
         drawing.savefig(png, format="png", metadata={"Software": None})
         drawing.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    drawn = _SPACE.sub(b" ", _COORDINATES.sub(_rounded, svg.getvalue()))
     heatmap = any(axes.images for axes in drawing.axes)
-    return Rendered(figure, _packed(png, heatmap), svg.getvalue())
+    return Rendered(figure, _packed(png, heatmap), drawn)
+
+
+def _rounded(attribute: re.Match[bytes]) -> bytes:
+    """Coordinates to a hundredth of a point."""
+    return _LONG.sub(lambda number: b"%.2f" % float(number[0]), attribute[0])
 
 
 def _packed(png: io.BytesIO, heatmap: bool) -> bytes:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 #: What stands as it is: neither HTML (quotes, "&") nor a URI ("%", "#") reads more into it.
 _PLAIN = " !$*+,-./:;<=>?@[]^_`{|}~"
-#: Matplotlib breaks and indents lines; a drawing does not need it.
-_SPACE = re.compile(rb"\s+")
 #: Columns shorter than this are not worth a dictionary.
 _SHORT = 8
 
@@ -105,4 +103,4 @@ def data_uri(content: bytes, kind: str) -> str:
 
 def svg_uri(svg: bytes) -> Markup:
     """A drawing as a URI of its own, shorter than in base 64, for an attribute in quotes."""
-    return Markup(f"data:image/svg+xml,{quote(_SPACE.sub(b' ', svg), safe=_PLAIN)}")
+    return Markup(f"data:image/svg+xml,{quote(svg, safe=_PLAIN)}")
