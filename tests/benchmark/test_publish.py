@@ -154,6 +154,13 @@ def test_only_absolute_paths_are_shortened(text: str, shortened: str) -> None:
     assert without_paths({"x": [text]})[0] == {"x": [shortened]}
 
 
+def test_gammas_of_every_step_are_left_out_when_asked(run: RunFolder, tmp_path: Path) -> None:
+    arguments = ["publish", str(run.path), "--out", str(tmp_path / "published"), "--as", "mine"]
+    result = CliRunner().invoke(app, [*arguments, "--no-gamma-paths"])
+    assert result.exit_code == 0, result.output
+    assert not list((tmp_path / "published" / "mine").rglob("gamma.csv"))
+
+
 def test_records_do_not_say_where_their_data_lay(tmp_path: Path) -> None:
     folder = little_folder(tmp_path)
     cell_run = make_run(kinds={"target": "labelled_list"})

@@ -34,6 +34,10 @@ def publish(
             "class means alone, or none."
         ),
     ] = Features.drawn,
+    gamma_paths: Annotated[
+        bool,
+        typer.Option(help="Keep the gammas of every outer step (gamma.csv), or the last alone."),
+    ] = True,
     only: Annotated[
         list[str] | None,
         typer.Option(
@@ -59,7 +63,8 @@ def publish(
     report = build_report(folder)
     chosen(report, [part for part in only or () if part != "page"])  # before anything is copied
     drawn = drawn_cells(report.results)
-    done = copy(folder, out / (name or folder.path.name), features.value, drawn)
+    place = out / (name or folder.path.name)
+    done = copy(folder, place, features.value, drawn, gamma_paths)
     written = write_report(done.folder, only or ())
     write_about(written.report.results, done.folder.path, only or ())
     typer.echo(f"{done.cells} cells, {done.size / 1e6:.1f} MB without the report")

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 FeatureChoice = Literal["drawn", "classes", "none"]
 
-#: Kept as they are, where a cell has them.
-_COPIED = ("gamma.csv", "gamma_final.csv")
 #: Fields of a record that must stay as they are: the id is a hash of the identity.
 _EXACT = ("identity", "class_names")
 #: A relative path that begins outside of its folder.
@@ -55,7 +53,11 @@ class Published:
 
 
 def publish(
-    run: RunFolder, place: Path, features: FeatureChoice = "drawn", drawn: Collection[str] = ()
+    run: RunFolder,
+    place: Path,
+    features: FeatureChoice = "drawn",
+    drawn: Collection[str] = (),
+    gamma_paths: bool = True,
 ) -> Published:
     """Copy what a report is made from: the list of cells, records, predictions, gammas, features.
 
@@ -70,6 +72,7 @@ def publish(
         features: "classes": centroids and spreads by class; "drawn": the same, and the features
             image by image of the cells in ``drawn``; "none".
         drawn: ids of the cells whose images the report draws one by one.
+        gamma_paths: whether to keep the gammas of every outer step, or the last ones alone.
 
     Raises:
         ResultsFolderError: ``run`` is no run, or ``place`` exists or cannot be written.
@@ -90,6 +93,7 @@ def publish(
         for record in records:
             keep = "classes" if features == "drawn" and record.id not in drawn else features
             hidden += _copy_cell(run, copy, record, keep)
+            _copy_gammas(run.cell(record.id), copy.cell(record.id), gamma_paths)
         hidden += _copy_index(run, copy, index, place)
     size = sum(each.stat().st_size for each in place.rglob("*") if each.is_file())
     return Published(RunFolder(place), len(records), size, hidden)
@@ -103,20 +107,23 @@ def _records(run: RunFolder, index: RunIndex) -> Iterable[Record]:
 
 
 def _copy_cell(run: RunFolder, copy: RunFolder, record: Record, features: FeatureChoice) -> int:
-    source, target = run.cell(record.id), copy.cell(record.id)
+    target = copy.cell(record.id)
     target.mkdir()
     fields = record.model_dump(mode="json")
     value, hidden = without_paths({k: v for k, v in fields.items() if k not in _EXACT}, _OUTSIDE)
     value |= {key: fields[key] for key in _EXACT}
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     (target / "record.json").write_text(text + "\n", encoding="utf-8")
-    for name in _COPIED:
-        if (source / name).is_file():
-            shutil.copyfile(source / name, target / name)
     _pack_predictions(run, copy, record)
     if features != "none":
         _pack_features(run, copy, record, features == "drawn")
     return hidden
+
+
+def _copy_gammas(source: Path, target: Path, paths: bool) -> None:
+    for name in ("gamma.csv", "gamma_final.csv") if paths else ("gamma_final.csv",):
+        if (source / name).is_file():
+            shutil.copyfile(source / name, target / name)
 
 
 def _pack_predictions(run: RunFolder, copy: RunFolder, record: Record) -> None:

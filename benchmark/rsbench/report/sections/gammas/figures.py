@@ -108,7 +108,7 @@ def path_figure(
         each for each in cells[:MOST_PATHS] if files.gammas(each[0].row.ids[each[1]]) is not None
     ]
     if not shown:
-        reason = "the cells do not have gamma.csv: run them again"
+        reason = "the cells do not have gamma.csv (deleted, or left out when the run was published)"
         return Absent(name, title, reason)
     caption = (
         f"{transfer.title}: gamma of each module over the outer steps (thin, coloured by block), "
