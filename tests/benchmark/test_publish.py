@@ -161,6 +161,24 @@ def test_gammas_of_every_step_are_left_out_when_asked(run: RunFolder, tmp_path: 
     assert not list((tmp_path / "published" / "mine").rglob("gamma.csv"))
 
 
+def test_without_confidences_calibration_alone_is_missing(run: RunFolder, tmp_path: Path) -> None:
+    lean = tmp_path / "published" / "lean"
+    arguments = ["publish", str(run.path), "--out", str(lean.parent), "--as", "lean"]
+    result = CliRunner().invoke(app, [*arguments, "--no-confidences"])
+    assert result.exit_code == 0, result.output
+    identifier = str(run.read_index().cells[0].id)
+    before, after = ArtefactFiles(run), ArtefactFiles(RunFolder(lean))
+    assert before.calibration(identifier) is not None
+    assert after.calibration(identifier) is None
+    old, new = before.predictions(identifier), after.predictions(identifier)
+    assert old is not None
+    assert new is not None
+    np.testing.assert_array_equal(old.predictions, new.predictions)
+    assert new.confidences is None
+    again = publish(RunFolder(lean), tmp_path / "again")
+    assert ArtefactFiles(again.folder).test_images(identifier) == before.test_images(identifier)
+
+
 def test_records_do_not_say_where_their_data_lay(tmp_path: Path) -> None:
     folder = little_folder(tmp_path)
     cell_run = make_run(kinds={"target": "labelled_list"})

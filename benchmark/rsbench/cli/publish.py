@@ -38,6 +38,9 @@ def publish(
         bool,
         typer.Option(help="Keep the gammas of every outer step (gamma.csv), or the last alone."),
     ] = True,
+    confidences: Annotated[
+        bool, typer.Option(help="Keep the confidence of every prediction; calibration needs them.")
+    ] = True,
     only: Annotated[
         list[str] | None,
         typer.Option(
@@ -64,7 +67,7 @@ def publish(
     chosen(report, [part for part in only or () if part != "page"])  # before anything is copied
     drawn = drawn_cells(report.results)
     place = out / (name or folder.path.name)
-    done = copy(folder, place, features.value, drawn, gamma_paths)
+    done = copy(folder, place, features.value, drawn, gamma_paths, confidences)
     written = write_report(done.folder, only or ())
     write_about(written.report.results, done.folder.path, only or ())
     typer.echo(f"{done.cells} cells, {done.size / 1e6:.1f} MB without the report")

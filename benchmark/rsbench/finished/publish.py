@@ -58,6 +58,7 @@ def publish(
     features: FeatureChoice = "drawn",
     drawn: Collection[str] = (),
     gamma_paths: bool = True,
+    confidences: bool = True,
 ) -> Published:
     """Copy what a report is made from: the list of cells, records, predictions, gammas, features.
 
@@ -73,6 +74,7 @@ def publish(
             image by image of the cells in ``drawn``; "none".
         drawn: ids of the cells whose images the report draws one by one.
         gamma_paths: whether to keep the gammas of every outer step, or the last ones alone.
+        confidences: whether to keep the confidence of every prediction; calibration needs them.
 
     Raises:
         ResultsFolderError: ``run`` is no run, or ``place`` exists or cannot be written.
@@ -92,8 +94,11 @@ def publish(
         records = list(_records(run, index))
         for record in records:
             keep = "classes" if features == "drawn" and record.id not in drawn else features
-            hidden += _copy_cell(run, copy, record, keep)
+            hidden += _copy_record(copy, record)
             _copy_gammas(run.cell(record.id), copy.cell(record.id), gamma_paths)
+            _pack_predictions(run, copy, record, confidences)
+            if keep != "none":
+                _pack_features(run, copy, record, keep == "drawn")
         hidden += _copy_index(run, copy, index, place)
     size = sum(each.stat().st_size for each in place.rglob("*") if each.is_file())
     return Published(RunFolder(place), len(records), size, hidden)
@@ -106,7 +111,7 @@ def _records(run: RunFolder, index: RunIndex) -> Iterable[Record]:
             yield record
 
 
-def _copy_cell(run: RunFolder, copy: RunFolder, record: Record, features: FeatureChoice) -> int:
+def _copy_record(copy: RunFolder, record: Record) -> int:
     target = copy.cell(record.id)
     target.mkdir()
     fields = record.model_dump(mode="json")
@@ -114,9 +119,6 @@ def _copy_cell(run: RunFolder, copy: RunFolder, record: Record, features: Featur
     value |= {key: fields[key] for key in _EXACT}
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     (target / "record.json").write_text(text + "\n", encoding="utf-8")
-    _pack_predictions(run, copy, record)
-    if features != "none":
-        _pack_features(run, copy, record, features == "drawn")
     return hidden
 
 
@@ -126,7 +128,7 @@ def _copy_gammas(source: Path, target: Path, paths: bool) -> None:
             shutil.copyfile(source / name, target / name)
 
 
-def _pack_predictions(run: RunFolder, copy: RunFolder, record: Record) -> None:
+def _pack_predictions(run: RunFolder, copy: RunFolder, record: Record, confidences: bool) -> None:
     """Predictions without the ids of the images, which all cells of a target share."""
     import pyarrow
 
@@ -140,13 +142,10 @@ def _pack_predictions(run: RunFolder, copy: RunFolder, record: Record) -> None:
         ids.parent.mkdir(exist_ok=True)
         names = pyarrow.table({"id": list(read.images), "label": read.labels})
         _write_packed(names, ids, {"id": "DELTA_BYTE_ARRAY"}, ["label"])
-    packed = pyarrow.table(
-        {
-            "label": read.labels,
-            "prediction": read.predictions,
-            "confidence": read.confidences,
-        }
-    ).replace_schema_metadata({SHARED_IDS: ids.name})
+    columns: dict[str, Any] = {"label": read.labels, "prediction": read.predictions}
+    if confidences and read.confidences is not None:
+        columns["confidence"] = read.confidences
+    packed = pyarrow.table(columns).replace_schema_metadata({SHARED_IDS: ids.name})
     target = copy.cell(record.id) / "predictions.parquet"
     _write_packed(packed, target, {"confidence": "BYTE_STREAM_SPLIT"}, ["label", "prediction"])
 

@@ -30,13 +30,14 @@ class Predictions:
     Attributes:
         labels: true classes, int32, shape (images,).
         predictions: predicted classes, int32, shape (images,).
-        confidences: highest softmax probability, float32, shape (images,).
+        confidences: highest softmax probability, float32, shape (images,); None in a published run
+            that leaves them out.
         images: ids of the images.
     """
 
     labels: NDArray[np.int32]
     predictions: NDArray[np.int32]
-    confidences: NDArray[np.float32]
+    confidences: NDArray[np.float32] | None
     images: tuple[str, ...]
 
     @property
@@ -65,13 +66,13 @@ class Digested:
     Attributes:
         labels: true classes, shape (images,); cells of a target share the array.
         correct: which images were classified right, shape (images,).
-        calibration: of the confidences.
+        calibration: of the confidences; None where they were left out.
         images: digest of the ids and labels of the images in their order.
     """
 
     labels: NDArray[np.int32]
     correct: NDArray[np.bool_]
-    calibration: Calibration
+    calibration: Calibration | None
     images: str
 
 
@@ -110,7 +111,9 @@ class PredictionReader:
             with _opened(raw) as file:
                 labels, predictions, confidences = _numbers(file)
                 ids = self._hash_of_ids(file, raw, path)
-            calibration = _calibration(labels, predictions, confidences)
+            calibration = (
+                None if confidences is None else _calibration(labels, predictions, confidences)
+            )
         except (OSError, KeyError, ValueError, pyarrow.ArrowException) as error:
             raise damaged(path, error) from error
         ids.update(labels.tobytes())
@@ -145,10 +148,12 @@ def _opened(raw: bytes) -> ParquetFile:
     return pyarrow.parquet.ParquetFile(pyarrow.BufferReader(raw), pre_buffer=False)
 
 
-def _numbers(file: ParquetFile) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+def _numbers(file: ParquetFile) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
+    """Labels, predictions, and the confidences where they are kept."""
     table = file.read(columns=_NUMBERS, use_threads=False)
-    labels, predictions, confidences = (table.column(name).to_numpy() for name in _NUMBERS)
-    return labels, predictions, confidences
+    labels, predictions = (table.column(name).to_numpy() for name in ("label", "prediction"))
+    known = "confidence" in table.column_names
+    return labels, predictions, table.column("confidence").to_numpy() if known else None
 
 
 def _image_ids(file: ParquetFile, path: Path) -> tuple[str, ...]:
