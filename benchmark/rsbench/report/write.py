@@ -89,9 +89,9 @@ def write_report(
 
 
 def _draw(figures: Sequence[Figure]) -> dict[str, Rendered]:
-    from rsbench.report.figures.files import render
+    from rsbench.report.figures.files import render_all
 
-    return {each.name: render(each) for each in figures}
+    return render_all(figures)
 
 
 def _write_figures(rendered: Sequence[Rendered], folder: Path) -> None:

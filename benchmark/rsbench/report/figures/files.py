@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from rsbench.report.figures.style import style
 from rsbench.store import explained
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from rsbench.report.artefacts import Figure
@@ -40,33 +42,61 @@ class Rendered:
     svg: bytes
 
 
+@dataclass(frozen=True)
+class _Drawn:
+    """What matplotlib made: RGBA pixels of a size (width, height), and an SVG."""
+
+    figure: Figure
+    pixels: bytes
+    size: tuple[int, int]
+    is_heatmap: bool
+    svg: bytes
+
+
 def render(figure: Figure) -> Rendered:
     """Draw a figure; no date and no program version enter the files."""
+    return _pack(_draw(figure))
+
+
+def render_all(figures: Sequence[Figure]) -> dict[str, Rendered]:
+    """Draw figures one after the other, by name; each is packed while the next one is drawn."""
+    with ThreadPoolExecutor(1) as beside:
+        waiting = {each.name: beside.submit(_pack, _draw(each)) for each in figures}
+        return {name: each.result() for name, each in waiting.items()}
+
+
+def _draw(figure: Figure) -> _Drawn:
     with style():
         drawing = figure.draw()
         settle(drawing)  # once for both files
-        png, svg = io.BytesIO(), io.BytesIO()
-        drawing.savefig(png, format="png", metadata={"Software": None})
+        pixels, svg = io.BytesIO(), io.BytesIO()
+        drawing.savefig(pixels, format="raw")
         drawing.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-    drawn = _SPACE.sub(b" ", _COORDINATES.sub(_rounded, svg.getvalue()))
-    heatmap = any(axes.images for axes in drawing.axes)
-    return Rendered(figure, _packed(png, heatmap), drawn)
+    return _Drawn(
+        figure=figure,
+        pixels=pixels.getvalue(),
+        size=drawing.canvas.get_width_height(physical=True),
+        is_heatmap=any(axes.images for axes in drawing.axes),
+        svg=svg.getvalue(),
+    )
+
+
+def _pack(drawn: _Drawn) -> Rendered:
+    """A PNG in 256 colours, a third of the size; a heatmap of many colours keeps them all."""
+    from PIL import Image
+
+    picture = Image.frombytes("RGBA", drawn.size, drawn.pixels).convert("RGB")
+    if not drawn.is_heatmap or picture.getcolors(_COLOURS) is not None:
+        picture = picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    png = io.BytesIO()
+    picture.save(png, format="PNG")
+    svg = _SPACE.sub(b" ", _COORDINATES.sub(_rounded, drawn.svg))
+    return Rendered(drawn.figure, png.getvalue(), svg)
 
 
 def _rounded(attribute: re.Match[bytes]) -> bytes:
     """Coordinates to a hundredth of a point."""
     return _LONG.sub(lambda number: b"%.2f" % float(number[0]), attribute[0])
-
-
-def _packed(png: io.BytesIO, heatmap: bool) -> bytes:
-    """The picture in 256 colours, a third of the size; a heatmap of many colours keeps them all."""
-    from PIL import Image
-
-    picture, packed = Image.open(png).convert("RGB"), io.BytesIO()
-    if not heatmap or picture.getcolors(_COLOURS) is not None:
-        picture = picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    picture.save(packed, format="PNG", compress_level=9)
-    return packed.getvalue()
 
 
 def write_figure(rendered: Rendered, folder: Path) -> None:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from rsbench.report.artefact_files import ArtefactFiles
     from rsbench.report.figures.trajectories import Paths
 
-#: Maps in one figure, and figures of maps for each transfer.
-MOST_MAPS, MOST_FIGURES = 9, 6
+#: Maps in one figure, figures of maps for each transfer, and maps in all of these together.
+MOST_MAPS, MOST_FIGURES, MOST_TOGETHER = 9, 6, 12
 #: Panels of trajectories for each transfer.
 MOST_PATHS = 9
 #: Controls whose gammas move step by step.
@@ -35,9 +35,10 @@ def map_figures(transfer: DrawnTransfer, rows: Sequence[GammaRow], blocks: int) 
     names = identifiers(list(groups))
     drawn = list(groups.items())[:MOST_FIGURES]
     undrawn = len(rows) - sum(len(group) for _, group in drawn)
+    most = _most_maps([len(group) for _, group in drawn])
     figures = []
     for number, (kind, group) in enumerate(drawn, start=1):
-        shown, alone = group[:MOST_MAPS], len(groups) == 1
+        shown, alone = group[:most], len(groups) == 1
         title = f"Gamma by block and position{'' if alone else f' ({kind})'}: {transfer.title}"
         left_out = len(group) - len(shown) + (undrawn if number == len(drawn) else 0)
         figures.append(
@@ -50,6 +51,16 @@ def map_figures(transfer: DrawnTransfer, rows: Sequence[GammaRow], blocks: int) 
             )
         )
     return figures
+
+
+def _most_maps(sizes: Sequence[int]) -> int:
+    """How many maps a figure may have for all of them together to stay within their bound."""
+    fitting = (
+        most
+        for most in range(MOST_MAPS, 1, -1)
+        if sum(min(size, most) for size in sizes) <= MOST_TOGETHER
+    )
+    return next(fitting, 1)
 
 
 def _map_caption(transfer: DrawnTransfer, shown: Sequence[GammaRow], left_out: int) -> str:
