@@ -311,6 +311,11 @@ class TestRobustness:
         assert (tuned["collapsed"], tuned["diverged"]) == ("0", "0")
         assert tuned["settings"] == "14 of 15"
         assert float(tuned["worst_mean"]) > 70
+        figure = artefacts(folder)["robustness_heatmap"]
+        assert isinstance(figure, Figure)
+        with style():
+            fields = [text.get_text() for text in figure.draw().axes[2].texts]
+        assert sum(each in ("diverged", "D") for each in fields) == 3
         notes = to_markdown(table(folder, "robustness"))
         assert "3 with a diverged training are left out" in notes
 

@@ -112,7 +112,9 @@ def _heatmaps(twins: Twins, suffix: str) -> Figure:
         caption=(
             f"{twins.transfer}: mean-class accuracy on "
             f"{split_words(rows)}, {seeds_words(rows)}; right: with minus without MetaPEFT, "
-            "points, white at zero. Frames mark the highest value of a panel."
+            "points, white at zero, none where a training diverged ('diverged', or D where fields "
+            "are small): left of it the means are of the other seeds. Frames mark the highest "
+            "value of a panel."
         ),
         draw=partial(_draw_heatmaps, twins),
         alt=_alt(twins),
@@ -120,6 +122,8 @@ def _heatmaps(twins: Twins, suffix: str) -> Figure:
 
 
 def _draw_heatmaps(twins: Twins) -> Drawing:
+    import numpy as np
+
     from rsbench.report.figures.heatmap import Colouring, Grid, heatmap
 
     rows, columns = twins.study.axes
@@ -130,7 +134,10 @@ def _draw_heatmaps(twins: Twins) -> Drawing:
     ]
     plain, tuned = twins.grids()
     texts = (list(rows.texts), list(columns.texts))
-    grids.append((Grid(tuned.means - plain.means, *texts, "difference"), points))
+    lost = (plain.diverged > 0) | (tuned.diverged > 0)  # means of other seeds are no pair
+    differences = np.where(lost, np.nan, tuned.means - plain.means)
+    empty = {(int(row), int(column)): "diverged" for row, column in np.argwhere(lost)}
+    grids.append((Grid(differences, *texts, "difference", empty), points))
     return heatmap(grids, rows.title, columns.title, across=3, title=title_of(twins.study))
 
 
