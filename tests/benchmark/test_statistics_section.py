@@ -13,6 +13,7 @@ from scipy import stats
 from simulated import HEAD, TAIL, SimulatedRun
 
 from rsbench.report.artefacts import Absent, Table
+from rsbench.report.figures.files import render
 from rsbench.report.results import load_results
 from rsbench.report.sections.statistics import SECTION, comparison_of, finding_of, verdicts
 from rsbench.report.sections.statistics.outcomes import generator_of
@@ -258,7 +259,9 @@ class TestSettings:
         assert found["remark"] == "differs in recipe.learning_rate: 0.1 and 0.2"
         assert "**more than the method differs" in to_markdown(artefact(results, "comparisons"))
         assert "also differ in recipe.learning_rate: 0.1 and 0.2" in " ".join(verdicts(results))
-        assert "*: the two differ" in artefact(results, "forest_mean").caption
+        figure = artefact(results, "forest_mean")
+        assert "*: the two differ" in figure.caption
+        assert b"the two differ in further settings" in render(figure).svg
 
     def test_scores_of_the_validation_slice_are_no_test_results(self, run: SimulatedRun) -> None:
         run.pair(evaluate_on="validation")

@@ -42,6 +42,7 @@ class ForestLine:
         detectable: smallest difference that could be detected; None where it is unknown.
         seeds: how many both rows have.
         shape: a key of ``SHAPES``.
+        starred: whether the two sides differ in further settings; marks the label.
     """
 
     heading: str
@@ -52,6 +53,7 @@ class ForestLine:
     detectable: float | None
     seeds: int
     shape: str
+    starred: bool = False
 
 
 def forest(lines: Sequence[ForestLine], title: str, quantity: str) -> Figure:
@@ -72,7 +74,10 @@ def forest(lines: Sequence[ForestLine], title: str, quantity: str) -> Figure:
     axes.set_ylim(-places[-1] - 0.7, 0.7)
     _set_width(axes, lines)
     axes.set_xlabel(quantity)
-    labels = shorten_all([line.label for line in lines], 36)
+    names = shorten_all([line.label for line in lines], 36)
+    labels = [
+        f"{name} *" if line.starred else name for name, line in zip(names, lines, strict=True)
+    ]
     axes.set_yticks([-place for place in places], labels)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", visible=False)
@@ -182,4 +187,16 @@ def _legend(figure: Figure, lines: Sequence[ForestLine]) -> None:
     handles.append(Line2D([], [], color=QUIET, linewidth=2.2, label="95 %: seeds and images"))
     handles.append(Line2D([], [], color=QUIET, linewidth=0.9, label="95 %: test images alone"))
     handles.append(Patch(facecolor=EMPTY_FIELD, label="too small to be detected"))
+    if any(line.starred for line in lines):
+        handles.append(
+            Line2D(
+                [],
+                [],
+                marker="$*$",
+                linestyle="none",
+                color="black",
+                markersize=6,
+                label="the two differ in further settings",
+            )
+        )
     figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8)

@@ -105,14 +105,14 @@ def _line(finding: Finding) -> ForestLine:
 
     comparison, row = finding.comparison, finding.contrast.second
     interval, pair = comparison.interval, comparison.paired
-    marked = " *" if finding.contrast.differences else ""
     return ForestLine(
         heading=_heading(finding),
-        label=f"{row.method} ({row.setting}){marked}" if row.setting else f"{row.method}{marked}",
+        label=f"{row.method} ({row.setting})" if row.setting else row.method,
         difference=comparison.difference or 0.0,
         both=(interval.low, interval.high) if interval else None,
         images=(pair.over_images.low, pair.over_images.high) if pair else None,
         detectable=pair.detectable if pair else None,
         seeds=len(comparison.seeds),
         shape=_SHAPES.get(finding.verdict.removesuffix(" (images not paired)"), "none"),
+        starred=bool(finding.contrast.differences),
     )
