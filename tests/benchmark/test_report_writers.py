@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -202,6 +204,19 @@ class TestLatex:
         )
 
 
+_PREAMBLE = r"""\documentclass{article}
+\usepackage[paperwidth=200cm,paperheight=60cm]{geometry}
+\usepackage{booktabs}
+\begin{document}"""
+
+
+def _has_booktabs() -> bool:
+    finder = shutil.which("kpsewhich")
+    return (
+        finder is not None and not subprocess.run([finder, "booktabs.sty"], check=False).returncode
+    )
+
+
 class TestEveryTableOfAReport:
     @pytest.fixture
     def tables(self, tmp_path: Path) -> list[Table]:
@@ -227,6 +242,20 @@ class TestEveryTableOfAReport:
         assert len(tables) > 10
         found = {each.name: latex_problems(to_latex(each)) for each in tables if each.rows}
         assert {name: problems for name, problems in found.items() if problems} == {}
+
+    def test_latex_compiles(self, tables: list[Table], full: Table, tmp_path: Path) -> None:
+        pdflatex = shutil.which("pdflatex")
+        if pdflatex is None or not _has_booktabs():
+            pytest.skip("no LaTeX with booktabs here (Debian: texlive-latex-recommended)")
+        body = [to_latex(each) for each in (*tables, full) if each.rows]
+        pages = [rf"\clearpage\noindent {{% a page each{chr(10)}{each}}}" for each in body]
+        source = [_PREAMBLE, *pages, r"\end{document}"]
+        # letters of no Latin alphabet are for XeLaTeX and LuaLaTeX
+        (tmp_path / "tables.tex").write_text("\n".join(source).replace("鳥", "x"))
+        command = [pdflatex, "-interaction=nonstopmode", "-halt-on-error", "tables.tex"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-2000:]
+        assert f"({len(body)} pages" in done.stdout
 
     def test_markdown_has_every_row_and_column(self, tables: list[Table]) -> None:
         for each in tables:
