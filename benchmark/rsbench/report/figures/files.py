@@ -89,7 +89,7 @@ def _pack(drawn: _Drawn) -> Rendered:
     if not drawn.is_heatmap or picture.getcolors(_COLOURS) is not None:
         picture = picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     png = io.BytesIO()
-    picture.save(png, format="PNG")
+    picture.save(png, format="PNG", optimize=True)
     svg = _SPACE.sub(b" ", _COORDINATES.sub(_rounded, drawn.svg))
     return Rendered(drawn.figure, png.getvalue(), svg)
 
