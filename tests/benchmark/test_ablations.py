@@ -78,6 +78,23 @@ class TestTables:
         assert float(found[1]["difference_high"]) < 0.0
         assert drawn(folder) == ["dots_position"]
 
+    def test_every_setting_says_what_its_labels_stand_for(self, folder: RunFolder) -> None:
+        write_grid(
+            *(folder, {"depth": ("1", "2"), "reading": ("block", "up_to")}, lambda **_: 0.8),
+            methods=[("lora", False)],
+            constants=[("linear", False)],
+            missing=lambda depth="", reading="", **_: (depth, reading) == ("1", "up_to"),
+        )
+        found = {
+            (line["axis_depth"], line["axis_reading"]): line["settings"]
+            for line in lines(folder, "ablation_depth_reading")
+        }
+        assert found["2", "up_to"] == "depth 2, reading up_to"
+        assert found["1", "up_to"] == ""
+        assert found["", ""] == ""
+        notes = to_markdown(table(folder, "ablation_depth_reading"))
+        assert "blocks count from 0" in notes
+
     def test_a_difference_within_the_noise_has_an_interval_over_zero(
         self, folder: RunFolder
     ) -> None:

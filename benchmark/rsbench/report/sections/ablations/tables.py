@@ -8,6 +8,7 @@ from rsbench.report.artefacts import EMPTY, Column, Measure, Table, Value
 from rsbench.report.notes import table_cautions
 from rsbench.report.rows import METRICS
 from rsbench.report.sections.ablations.reference import reference_of
+from rsbench.report.sections.ablations.settings import settings_words
 from rsbench.report.sections.statistics.run import statistics_of
 from rsbench.report.tables.differences import difference
 from rsbench.report.tables.layout import accuracy_columns
@@ -36,6 +37,7 @@ def study_table(results: RunResults, studies: Sequence[Study]) -> Table:
         *((_difference_column(with_interval),) if compared else ()),
         Column("trainable_parameters", "trainable parameters"),
         Column("train_seconds", "train seconds", unit="s"),
+        Column("settings", "settings"),
         Column("state", "state"),
     )
     lines = [line for study in studies for line in _lines(results, study, compared, with_interval)]
@@ -68,11 +70,14 @@ def _lines(results: RunResults, study: Study, compared: bool, with_interval: boo
     for subject in study.subjects:
         values = reference_of(study, subject) if compared else None
         reference = subject.row(values) if values else None
+        settings = settings_words(subject)
         for place_values, place in _in_order(study, subject):
             gain = Measure(None)
             if place.row is not None and reference is not None and place.row is not reference:
                 gain = _gain(results, reference, place.row, with_interval)
-            lines.append(_line(study, subject, place_values, place, (gain,) if compared else ()))
+            fields = (settings.get(place_values), place.state)
+            gains = (gain,) if compared else ()
+            lines.append(_line(study, subject, place_values, place, gains, fields))
     return lines
 
 
@@ -86,7 +91,12 @@ def _in_order(study: Study, subject: Subject) -> list[tuple[Values, Place]]:
 
 
 def _line(
-    study: Study, subject: Subject, values: Values, place: Place, gain: tuple[Measure, ...]
+    study: Study,
+    subject: Subject,
+    values: Values,
+    place: Place,
+    gain: tuple[Measure, ...],
+    last: tuple[str | None, str],
 ) -> Line:
     row = place.row
     name = row.full_method if row else subject.name
@@ -97,7 +107,7 @@ def _line(
             *((row.measure(metric) if row else Measure(None)) for metric in METRICS),
             *gain,
             *((row.trainable, row.train_seconds) if row else (None, None)),
-            place.state,
+            *last,
         ),
         row.ids if row else (),
     )
@@ -110,7 +120,7 @@ def _constant(study: Study, row: Row, compared: bool) -> Line:
             len(row.seeds),
             *(row.measure(metric) for metric in METRICS),
             *((Measure(None),) if compared else ()),
-            *(row.trainable, row.train_seconds, "finished"),
+            *(row.trainable, row.train_seconds, None, "finished"),
         ),
         row.ids,
     )
@@ -142,7 +152,8 @@ def _notes(
         "head, medium, tail: mean accuracy of the classes of the group; mean: of all classes "
         "(mean-class accuracy); ± sample standard deviation over the seeds; trainable parameters: "
         "method, head and modulators; train seconds: mean over the seeds of the training loop; "
-        "state: finished, failed, not run, or how many seeds are finished."
+        "settings: what the values on the axes stand for, as far as the method's cells differ "
+        "(blocks count from 0); state: finished, failed, not run, or how many seeds are finished."
     )
     return tuple(notes)
 
