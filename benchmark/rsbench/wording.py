@@ -64,6 +64,11 @@ def _written(error: ErrorDetails, given: Any) -> list[str | int]:
     return path
 
 
+def counted(number: int, singular: str) -> str:
+    """A number with its noun: "1 table", "2 tables", "1,200 cells"."""
+    return f"{number:,} {singular}{'' if number == 1 else 's'}"
+
+
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """A remedy that names what is spelled like ``wrong``; "" when nothing is."""
     near = difflib.get_close_matches(wrong, list(known), n=3, cutoff=0.5)

@@ -79,7 +79,7 @@ def results_of(
 
 def report_of(results: RunResults, *artefacts: Artefact, title: str = "Numbers") -> Report:
     """A report of one section."""
-    section = Section("numbers", title, "How **good** is `it`?", lambda _: artefacts)
+    section = Section("numbers", title, "How **good** is `it`?", ("*",), lambda _: artefacts)
     return Report(results, (BuiltSection(section, artefacts),))
 
 

@@ -38,10 +38,12 @@ class Report:
     Attributes:
         results: the run.
         sections: those that the run has something for.
+        empty: those that it has nothing for.
     """
 
     results: RunResults
     sections: tuple[BuiltSection, ...]
+    empty: tuple[Section, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse two artefacts of one name: one's files would replace the other's unseen."""
@@ -67,15 +69,19 @@ def build_report(folder: RunFolder) -> Report:
         RecordError: a record or another file of a cell is damaged.
     """
     results = load_results(folder)
-    built = (BuiltSection(section, section.build(results)) for section in all_sections())
-    return Report(results, tuple(each for each in built if each.artefacts))
+    built = [BuiltSection(section, section.build(results)) for section in all_sections()]
+    return Report(
+        results,
+        tuple(each for each in built if each.artefacts),
+        tuple(each.section for each in built if not each.artefacts),
+    )
 
 
 def chosen(report: Report, only: Sequence[str]) -> tuple[Artefact, ...]:
     """The artefacts that ``only`` names: by section, by own name, or as "tables" or "figures".
 
     Raises:
-        SettingsError: a name that nothing has.
+        SettingsError: a name that nothing has, or a section that the run has nothing for.
     """
     found: dict[str, Artefact] = {}
     for name in only:
@@ -88,9 +94,29 @@ def chosen(report: Report, only: Sequence[str]) -> tuple[Artefact, ...]:
             or (name == "figures" and isinstance(artefact, Figure))
         ]
         if not matching and name not in ("tables", "figures"):
-            raise SettingsError(f"this report has no {name!r}", remedy=_names(report, name))
+            raise _unknown(report, name)
         found.update({each.name: each for each in matching})
     return tuple(found.values())
+
+
+def _unknown(report: Report, name: str) -> SettingsError:
+    """Why nothing has this name: a section without content is not a name that does not exist."""
+    for section in report.empty:
+        if not section.owns(name) and name != section.name:
+            continue
+        if not report.results.rows:
+            return SettingsError(
+                f"nothing can be made of {name!r}: no cell of this run is finished",
+                remedy="train cells ('rsbench run'), or report the whole run: what an earlier "
+                "report left is removed then",
+            )
+        return SettingsError(
+            f"this run has nothing for {name!r}: the section {section.title!r} is empty "
+            f"({section.introduction})",
+            remedy="leave it out, or report the whole run: what an earlier report left is removed "
+            "then",
+        )
+    return SettingsError(f"this report has no {name!r}", remedy=_names(report, name))
 
 
 def _names(report: Report, wrong: str) -> str:

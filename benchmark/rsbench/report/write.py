@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rsbench.atomic import write_file
-from rsbench.report.artefacts import Figure, Table
+from rsbench.report.artefacts import Absent, Figure, Table
 from rsbench.report.build import Report, build_report, chosen
+from rsbench.report.notes import shortened
+from rsbench.report.sections import all_sections
 from rsbench.report.writers import to_csv, to_latex, to_markdown, to_parquet
 from rsbench.store import RunFolder, explained
+from rsbench.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 #: Files that a report writes, and the beginnings of names of tables that other commands write.
 _SUFFIXES = frozenset({".csv", ".md", ".tex", ".parquet", ".png", ".svg"})
 _OF_OTHERS = ("compare-", "prune-")
+#: Absent artefacts and removed files that the console lists.
+_MOST_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,11 @@ class Written:
         tables: how many tables were written.
         figures: how many figures were written.
         page: whether the page was written.
+        absent: of a part of a report (``only``), what of it cannot be made.
+        removed: of a part, files of an earlier report that this one does not make, as names
+            below ``place``; of a whole report not told.
+        left: of a part, the sections with files of an earlier report that were left as they are
+            ("page" for ``report.html``), with the number of artefacts.
     """
 
     report: Report
@@ -41,20 +51,39 @@ class Written:
     tables: int
     figures: int
     page: bool
+    absent: tuple[Absent, ...] = ()
+    removed: tuple[str, ...] = ()
+    left: tuple[tuple[str, int], ...] = ()
 
     @property
     def text(self) -> str:
-        """Where everything is, in one line for the console."""
-        parts = [f"{self.tables} tables in tables/"] if self.tables else []
-        parts += [f"{self.figures} figures in figures/"] if self.figures else []
+        """Where everything is, in one line for the console; of a part also what it left out."""
+        parts = [f"{counted(self.tables, 'table')} in tables/"] if self.tables else []
+        parts += [f"{counted(self.figures, 'figure')} in figures/"] if self.figures else []
         parts += ["report.html"] if self.page else []
-        return f"report: {self.place}: {', '.join(parts)}"
+        lines = [f"report: {self.place}: {', '.join(parts) or 'nothing could be made'}"]
+        lines += [f"cannot be made: {each.name}: {each.reason}" for each in self._some_absent]
+        if len(self.absent) > _MOST_SHOWN:
+            lines.append(f"cannot be made: {len(self.absent) - _MOST_SHOWN} more")
+        if self.removed:
+            listed = shortened(self.removed, _MOST_SHOWN)
+            lines.append(f"removed, as this report does not make them any more: {listed}")
+        if self.left:
+            listed = ", ".join(name if n == 0 else f"{name} ({n})" for name, n in self.left)
+            lines.append(f"left as they were, maybe older than the records: {listed}")
+        return "\n".join(lines)
+
+    @property
+    def _some_absent(self) -> tuple[Absent, ...]:
+        return self.absent[:_MOST_SHOWN]
 
 
 def write_report(
     folder: RunFolder, only: Sequence[str] = (), out: Path | None = None, figures: bool = True
 ) -> Written:
     """Build the report of a run and write it; the same records give the same bytes.
+
+    What an earlier report left in the rewritten parts and this one does not make is removed.
 
     Args:
         folder: the run.
@@ -82,10 +111,62 @@ def write_report(
             _write_figures([rendered[each.name] for each in drawn], place / "figures")
             if page:
                 _write_page(report, rendered, place / "report.html")
-        if not only:
-            _remove_stale(place / "tables", {each.name for each in tables})
-            _remove_stale(place / "figures", {each.name for each in drawn} if figures else None)
-    return Written(report, place, len(tables), len(drawn), page)
+        made = {each.name for each in artefacts if not isinstance(each, Absent)}
+        earlier = [each for each in _earlier(place) if each.stem not in made]
+        stale = [each for each in earlier if _is_rewritten(each, report, only, figures)]
+        _remove(stale, place)
+    if not only:
+        return Written(report, place, len(tables), len(drawn), page)
+    return Written(
+        report,
+        place,
+        len(tables),
+        len(drawn),
+        page,
+        absent=tuple(each for each in artefacts if isinstance(each, Absent)),
+        removed=tuple(each.relative_to(place).as_posix() for each in stale),
+        left=_left(earlier, stale, place, page),
+    )
+
+
+def _earlier(place: Path) -> list[Path]:
+    """Files of reports in a folder, sorted; those of other commands are not among them."""
+    return sorted(
+        file
+        for name in ("tables", "figures")
+        if (place / name).is_dir()
+        for file in (place / name).iterdir()
+        if file.suffix in _SUFFIXES and not file.stem.startswith(_OF_OTHERS)
+    )
+
+
+def _is_rewritten(file: Path, report: Report, only: Sequence[str], figures: bool) -> bool:
+    """Whether a file lies in a part of the report that was written anew."""
+    if file.parent.name == "figures" and not figures:
+        return False
+    if not only or file.stem in only or file.parent.name in only:
+        return True
+    sections = [each.section for each in report.sections if each.section.name in only]
+    return any(section.owns(file.stem) for section in sections)
+
+
+def _remove(files: Sequence[Path], place: Path) -> None:
+    with explained(place):
+        for file in files:
+            file.unlink()
+
+
+def _left(
+    earlier: Sequence[Path], removed: Collection[Path], place: Path, page: bool
+) -> tuple[tuple[str, int], ...]:
+    """Sections with artefacts that stay as they were, and how many; the page counts 0."""
+    stems = {each.stem for each in earlier} - {each.stem for each in removed}
+    sections = all_sections()
+    counts = {section.name: sum(section.owns(stem) for stem in stems) for section in sections}
+    left = [(name, count) for name, count in counts.items() if count]
+    if not page and (place / "report.html").exists():
+        left.append(("report.html", 0))
+    return tuple(left)
 
 
 def _draw(figures: Sequence[Figure]) -> dict[str, Rendered]:
@@ -137,17 +218,3 @@ def _uncollected() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-def _remove_stale(folder: Path, made: Collection[str] | None) -> None:
-    """Remove what an earlier report left and this one does not have; None: leave all of it.
-
-    Tables of other commands (``rsbench compare``, ``rsbench gammas``) stay.
-    """
-    if made is None or not folder.is_dir():
-        return
-    with explained(folder):
-        for file in folder.iterdir():
-            ours = file.suffix in _SUFFIXES and not file.stem.startswith(_OF_OTHERS)
-            if ours and file.stem not in made:
-                file.unlink()

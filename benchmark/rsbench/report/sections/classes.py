@@ -45,5 +45,6 @@ SECTION = Section(
     name="classes",
     title="Accuracy by class",
     introduction="Which classes are recognised, from the most frequent to the rarest in training?",
+    files=("classes", "classes_*"),
     build=_build,
 )

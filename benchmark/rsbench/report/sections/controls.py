@@ -147,5 +147,6 @@ SECTION = Section(
     title="Controls of MetaPEFT",
     introduction="Is it the learned gammas that change the accuracy, or something that comes with "
     "them: more steps, unequal gammas, other batches?",
+    files=("controls",),
     build=_build,
 )

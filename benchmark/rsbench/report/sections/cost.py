@@ -160,5 +160,6 @@ SECTION = Section(
     name="cost",
     title="Cost",
     introduction="How many scalars does each method train, and how long did that take?",
+    files=("cost",),
     build=_build,
 )

@@ -155,5 +155,6 @@ SECTION = Section(
     name="definitions",
     title="Definitions",
     introduction="What the numbers, signs and columns of this report mean.",
+    files=("definitions",),
     build=_build,
 )

@@ -75,5 +75,6 @@ SECTION = Section(
     title="Accuracy",
     introduction="How accurate is each method on frequent, medium and rare classes, and what does "
     "MetaPEFT add?",
+    files=("main", "transfers", "gains", "gains_average", "additive", "metrics"),
     build=_build,
 )

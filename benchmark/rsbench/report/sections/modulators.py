@@ -42,5 +42,6 @@ SECTION = Section(
     name="modulators",
     title="Modulators",
     introduction="How far did the gammas of MetaPEFT go, and do those of a control go as far?",
+    files=("modulators",),
     build=_build,
 )

@@ -23,5 +23,14 @@ SECTION = Section(
     introduction=(
         "What does each further axis of the matrix do to accuracy, with all other settings held?"
     ),
+    files=(
+        "ablation_*",
+        "curve_*",
+        "curves_*",
+        "dots_*",
+        "heatmap_*",
+        "robustness",
+        "robustness_*",
+    ),
     build=_build,
 )

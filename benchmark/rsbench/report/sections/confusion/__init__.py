@@ -21,5 +21,6 @@ SECTION = Section(
     name="confusion",
     title="Confusions",
     introduction="Which classes are mistaken for which, and are rare ones lost to frequent ones?",
+    files=("confusion*",),
     build=_build,
 )

@@ -103,5 +103,6 @@ SECTION = Section(
         "How far apart do the classes lie in feature space before and after adaptation, and do "
         "classes that move apart gain accuracy?"
     ),
+    files=("distances", "distance_*", "embedding*"),
     build=_build,
 )

@@ -24,5 +24,6 @@ SECTION = Section(
         "Where in the network does MetaPEFT make modules strong or weak, and do its controls do "
         "the same?"
     ),
+    files=("gamma_*",),
     build=_build,
 )

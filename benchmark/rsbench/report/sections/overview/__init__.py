@@ -24,5 +24,6 @@ SECTION = Section(
         "How do the methods compare at a glance: rare classes against all, accuracy against cost, "
         "and which classes gain?"
     ),
+    files=("tail_overall*", "front_*", "class_gains*"),
     build=_build,
 )

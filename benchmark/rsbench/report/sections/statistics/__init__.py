@@ -68,5 +68,14 @@ SECTION = Section(
         "Which differences are larger than the noise of seeds and test images, and how small a "
         "difference could this run have seen?"
     ),
+    files=(
+        "comparisons",
+        "comparisons_reference",
+        "forest_*",
+        "intervals",
+        "points_per_image",
+        "ranks",
+        "critical_difference_*",
+    ),
     build=_build,
 )
