@@ -49,7 +49,8 @@ def about(results: RunResults, place: str, only: Sequence[str] = ()) -> str:
         f"- Code: {_counted(_commit(place) for place in places)}; {_versions(places)}.",
         f"- Machine: {_counted(_machine(place) for place in places)}.",
         f"- Cost: {_cost(records)}.",
-        f"- Rebuild the report: `{rebuild}`. The same package versions give the same bytes.",
+        f"- Rebuild the report: `{rebuild}`. The same rsbench and package versions give the same "
+        "bytes.",
         "- Left out: weights. Once for each target, in `test_images/`: the image ids in the order "
         "of the predictions, and the class means of the frozen backbone's features.",
     ]
