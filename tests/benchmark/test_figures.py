@@ -265,6 +265,20 @@ class TestFiles:
         assert shown.mode == "RGB"
         np.testing.assert_array_equal(np.asarray(shown), np.asarray(exact.convert("RGB")))
 
+    def test_two_colour_maps_of_one_heatmap_are_both_kept(self) -> None:
+        """More than a palette's 256 colours, though far fewer than flow into each other."""
+        rows, columns = [str(n) for n in range(12)], [str(n) for n in range(40)]
+        values = np.linspace(-1, 1, 480).reshape(12, 40)  # fields too small for numbers
+        grids = [
+            (Grid(values, rows, columns), Colouring("distance")),
+            (Grid(values, rows, columns), Colouring("change of distance", "differences")),
+        ]
+        shown, exact = picture_and_exact(heatmap(grids, "a", "b"))
+        exact = exact.convert("RGB")
+        assert 256 < len(exact.getcolors(10**6) or ()) < 2000
+        assert shown.mode == "RGB"
+        np.testing.assert_array_equal(np.asarray(shown), np.asarray(exact))
+
     def test_nothing_stays_behind_in_pyplot(self) -> None:
         import matplotlib.pyplot as plt
 

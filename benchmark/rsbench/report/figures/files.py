@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from rsbench.report.artefacts import Figure
 
-#: The colours of a heatmap with more than this flow into each other, and so must those of its bar.
-_COLOURS = 2000
+#: What a palette holds.
+_COLOURS = 256
 #: Matplotlib writes coordinates, in points, to a millionth, and a line for each.
 _COORDINATES = re.compile(rb' (?:d|x|y)="[^"]*"')
 _LONG = re.compile(rb"-?\d+\.\d{3,}")
@@ -82,12 +82,12 @@ def _draw(figure: Figure) -> _Drawn:
 
 
 def _pack(drawn: _Drawn) -> Rendered:
-    """A PNG in 256 colours, a third of the size; a heatmap of many colours keeps them all."""
+    """A PNG in 256 colours, a third of the size; a heatmap, whose colours are data, keeps all."""
     from PIL import Image
 
     picture = Image.frombytes("RGBA", drawn.size, drawn.pixels).convert("RGB")
     if not drawn.is_heatmap or picture.getcolors(_COLOURS) is not None:
-        picture = picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        picture = picture.quantize(_COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     png = io.BytesIO()
     picture.save(png, format="PNG", optimize=True)
     svg = _SPACE.sub(b" ", _COORDINATES.sub(_rounded, drawn.svg))
