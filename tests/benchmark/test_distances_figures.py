@@ -157,6 +157,22 @@ class TestChoice:
         assert isinstance(found["embedding"], Figure)
 
 
+class TestMatrix:
+    def test_words_at_a_colour_bar_stand_nearer_to_it_than_to_the_next_panel(
+        self, run: DistanceRun
+    ) -> None:
+        fill(run)
+        found = figure(run.write(), "distance_matrix")
+        with style():
+            drawing = found.draw()
+            drawing.draw_without_rendering()
+            _, _, _, means, _, bar = drawing.axes
+            words = bar.yaxis.label.get_window_extent()
+            numbers = max(each.get_window_extent().x1 for each in bar.get_yticklabels())
+        assert bar.yaxis.label.get_text() == "change of distance"
+        assert means.get_window_extent().x0 - words.x1 > 4 * (words.x0 - numbers)
+
+
 class TestAbsent:
     def test_features_of_images_that_were_not_kept(self, run: DistanceRun) -> None:
         fill(run)

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 #: Least width of a heatmap, inches.
 _PANEL = 1.9
+#: Room between the panels, in their widths: the words at a colour bar must not seem to be those of
+#: the panel at their right.
+_BETWEEN = 0.12
 #: Up to this many classes, the numbers stand in the fields.
 WRITTEN = 8
 
@@ -41,7 +44,7 @@ def draw_pairs(pairs: Pairs, heading: str) -> Drawing:
     """
     number = len(pairs.names)
     height = 2 * max(2.2, min(0.095 * number, 4.8)) + 1.3
-    figure, panels = blank(WIDE, height, 2, 2)
+    figure, panels = blank(WIDE, height, 2, 2, gridspec_kw={"wspace": _BETWEEN})
     before, after = (without_diagonal(each) for each in (pairs.before, pairs.after))
     low, high = (float(end([before, after])) for end in (np.nanmin, np.nanmax))
     change = after - before
