@@ -227,6 +227,21 @@ class TestForest:
         assert first.png == again.png
         assert first.svg == again.svg
 
+    @pytest.mark.parametrize(("last", "alone"), [((0, 1, 2), False), ((0,), True)])
+    def test_the_legend_says_what_lines_of_one_seed_are_over(
+        self, run: SimulatedRun, last: tuple[int, ...], alone: bool
+    ) -> None:
+        run.pair()
+        run.pair(method="adapter", seeds=last)
+        drawing = artefact(run.read(), "forest_mean").draw()
+        (legend,) = drawing.legends
+        said = [each.get_text() for each in legend.get_texts()]
+        assert ("95 %: seeds and images" in said) is not alone
+        assert ("95 %: seeds and images (one seed: images alone)" in said) is alone
+        drawing.draw_without_rendering()
+        frame, box = drawing.bbox, legend.get_window_extent()
+        assert frame.x0 <= box.x0 < box.x1 <= frame.x1
+
     def test_outcomes_that_never_differ_can_be_drawn(self, run: SimulatedRun) -> None:
         run.pair(skill=9.0)
         results = run.read()

@@ -169,6 +169,17 @@ def _signed(value: float) -> str:
     return "0.0" if text in ("+0.0", "-0.0") else text
 
 
+def _both_words(lines: Sequence[ForestLine]) -> str:
+    """What the thick lines are over: where there is one seed, it tells nothing of other seeds."""
+    words = "95 %: seeds and images"
+    return f"{words} (one seed: images alone)" if _single(lines) else words
+
+
+def _single(lines: Sequence[ForestLine]) -> bool:
+    """Whether an interval is of one seed."""
+    return any(line.seeds == 1 and line.both is not None for line in lines)
+
+
 def _legend(figure: Figure, lines: Sequence[ForestLine]) -> None:
     used = [SHAPES[name] for name in SHAPES if any(line.shape == name for line in lines)]
     handles: list[Line2D | Patch] = [
@@ -184,7 +195,7 @@ def _legend(figure: Figure, lines: Sequence[ForestLine]) -> None:
         )
         for marker, fill, meaning in used
     ]
-    handles.append(Line2D([], [], color=QUIET, linewidth=2.2, label="95 %: seeds and images"))
+    handles.append(Line2D([], [], color=QUIET, linewidth=2.2, label=_both_words(lines)))
     handles.append(Line2D([], [], color=QUIET, linewidth=0.9, label="95 %: test images alone"))
     handles.append(Patch(facecolor=EMPTY_FIELD, label="too small to be detected"))
     if any(line.starred for line in lines):
@@ -199,4 +210,5 @@ def _legend(figure: Figure, lines: Sequence[ForestLine]) -> None:
                 label="the two differ in further settings",
             )
         )
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8)
+    columns = 2 if _single(lines) else 3  # its words are long
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=8)
