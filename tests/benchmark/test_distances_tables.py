@@ -57,6 +57,17 @@ class TestDistances:
             assert float(lora[f"before_{group}_mean"]) == pytest.approx(0.2, abs=1e-5)
             assert linear[f"after_{group}_mean"] == linear[f"before_{group}_mean"]
 
+    @pytest.mark.parametrize("name", ["distances", "distance_variants"])
+    def test_readers_see_no_overall_which_is_another_thing_for_accuracy(
+        self, run: DistanceRun, name: str
+    ) -> None:
+        run.add("lora", apart=0.7)
+        columns = table(run.write(), name).columns
+        assert "after_overall" in [each.key for each in columns]  # for programs, as ever
+        shown = " ".join(f"{each.group} {each.title}" for each in columns)
+        assert "all classes" in shown
+        assert "overall" not in shown
+
     def test_mean_and_sample_deviation_over_the_seeds(self, run: DistanceRun) -> None:
         parts = [0.5, 0.6, 0.9]
         for seed, apart in enumerate(parts):

@@ -82,6 +82,15 @@ class TestOverview:
         names = ["tail_overall", "tail_overall_cost", "front_parameters", "front_seconds"]
         assert draw_all(overview(folder)) == [*names, "class_gains"]
 
+    def test_titles_name_the_accuracy_of_the_axis(self, folder: RunFolder) -> None:
+        fill(folder)
+        for name in ("tail_overall", "tail_overall_cost"):
+            figure = overview(folder)[name]
+            assert figure.title.startswith("Tail against mean-class accuracy: ")
+            assert isinstance(figure, Figure)
+            with style():
+                assert figure.draw().axes[0].get_xlabel() == "mean-class accuracy, %"
+
     def test_one_seed_has_no_spread_and_says_so(self, folder: RunFolder) -> None:
         fill(folder, seeds=(0,))
         figure = overview(folder)["tail_overall"]

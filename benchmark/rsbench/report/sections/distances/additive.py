@@ -17,7 +17,7 @@ from rsbench.report.sections.distances.measured import (
     MeasuredRun,
     over_seeds,
 )
-from rsbench.report.sections.distances.tables import alike, general_notes
+from rsbench.report.sections.distances.tables import alike, general_notes, group_title
 from rsbench.report.tables.layout import ADDITIVE, NON_ADDITIVE
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def _ours(contrasts: Sequence[_Contrast]) -> Iterator[_Line]:
             values = [each.values(seed, group) for seed in each.seeds]
             measures = _measures(values)
             place = ("this run", backbone, target, setting, metapeft)
-            yield place, len(each.seeds), group, measures, ids
+            yield place, len(each.seeds), group_title(group), measures, ids
 
 
 def _measures(values: Sequence[Values]) -> tuple[Value, ...]:

@@ -28,7 +28,7 @@ MOST_ROWS = 100
 #: Lines of that table beyond which it is for programs alone.
 READABLE = 200
 
-#: Overall distance of the frozen features below which a common direction rules them.
+#: Distance over all classes of the frozen features below which a common direction rules them.
 ALIKE = 0.1
 
 _STATES: tuple[State, ...] = ("after", "before")
@@ -37,9 +37,10 @@ DEFINITION = (
     "distance: features of the test images from the network's last layer before the head, each "
     "scaled to length 1; m(c): their mean over class c (its centroid); distance of two classes: "
     "1 - cosine of the angle between their centroids (0: same direction, 1: at right angles); of "
-    "a class: mean over all other classes; head, medium, tail, overall: mean over the classes of "
-    f"the group, or all (paper section 5, its working definition). {EMPTY}: no such class was "
-    "tested, or there is no other one. before: the frozen backbone; after: the trained network."
+    "a class: mean over all other classes; head, medium, tail, all classes (in CSV files "
+    "'overall'): mean over the classes of the group, or all (paper section 5, its working "
+    f"definition). {EMPTY}: no such class was tested, or there is no other one. before: the frozen "
+    "backbone; after: the trained network."
 )
 SPREAD = (
     "spread: mean of 1 - cosine between the images of a class and its centroid, averaged over the "
@@ -59,12 +60,13 @@ VARIANT_NOTES = (
     "form: centroids: 1 - cosine of the centroids, spread around the centroid; pairs: 1 - mean "
     "cosine over all pairs of images of two classes, spread over the pairs of different images "
     "inside a class.",
-    "compared with: all other classes, or the other classes of the same group; overall is the "
-    "mean over the classes either way.",
+    "compared with: all other classes, or the other classes of the same group; all classes is "
+    "the mean over them either way.",
     "centred: the mean of all centroids is the origin, so that what all images share counts for "
     "nothing. The centred centroids add up to zero: with C classes of about the same length the "
-    "overall distance is C / (C - 1) whatever the method does, and only differences between the "
-    "groups tell something. Centred pairs: mean inner product over the root mean square lengths.",
+    "distance over all classes is C / (C - 1) whatever the method does, and only differences "
+    "between the groups tell something. Centred pairs: mean inner product over the root mean "
+    "square lengths.",
     "Distances of pairs include the spread inside the classes and are larger than those of "
     "centroids; compare within one variant only.",
 )
@@ -109,11 +111,17 @@ def distance_table(run: MeasuredRun) -> Table:
     """Every row: distance after and before adaptation, spread and ratio."""
     labels = label_columns([each.row for each in run.rows])
     spread = tuple(
-        Column(f"spread_{group}", group, digits=3, group="spread after", parts=("mean", "std"))
+        Column(
+            f"spread_{group}",
+            group_title(group),
+            digits=3,
+            group="spread after",
+            parts=("mean", "std"),
+        )
         for group in ("tail", "overall")
     )
     ratio = tuple(
-        Column(f"ratio_{state}", state, digits=2, group="ratio overall", parts=("mean", "std"))
+        Column(f"ratio_{state}", state, digits=2, group="ratio, all classes", parts=("mean", "std"))
         for state in ("after", "before")
     )
     return Table(
@@ -137,11 +145,16 @@ def distance_table(run: MeasuredRun) -> Table:
 def _distance_column(state: State, group: str) -> Column:
     return Column(
         key=f"{state}_{group}",
-        title=group,
+        title=group_title(group),
         digits=3,
         group=f"distance {state}",
         parts=("mean", "std") if state == "after" else ("mean",),
     )
+
+
+def group_title(group: str) -> str:
+    """A group for readers: "overall" is what accuracy calls correct images / all images."""
+    return "all classes" if group == "overall" else group
 
 
 def _measures(each: MeasuredRow) -> Iterator[Value]:
@@ -165,8 +178,12 @@ def variant_table(run: MeasuredRun) -> Table:
             cells.append(each.row.ids)
     numbers = (_distance_column(state, group) for state in _STATES for group in GROUPS)
     rest = (
-        Column("spread_overall", "spread", digits=3, group="after", parts=("mean", "std")),
-        Column("ratio_overall", "ratio", digits=2, group="after", parts=("mean", "std")),
+        Column(
+            "spread_overall", "spread", digits=3, group="after, all classes", parts=("mean", "std")
+        ),
+        Column(
+            "ratio_overall", "ratio", digits=2, group="after, all classes", parts=("mean", "std")
+        ),
     )
     return Table(
         name="distance_variants",

@@ -1,4 +1,4 @@
-"""The run at a glance: tail against overall accuracy, accuracy against cost, gains by class."""
+"""The run at a glance: tail against mean-class accuracy, accuracy against cost, gains by class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tail against overall accuracy (Fig. 1a of the paper), and accuracy against cost."""
+"""Tail against mean-class accuracy (Fig. 1a of the paper), and accuracy against cost."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MEAN, _TAIL = "mean-class accuracy, %", "tail accuracy, %"
 
 
 def scatters(transfer: DrawnTransfer, rows: Sequence[Row]) -> list[Artefact]:
-    """Tail against overall twice (size: spread, cost), and two fronts of accuracy over cost."""
+    """Tail against mean-class accuracy twice (size: spread, cost); two fronts over cost."""
     points = method_points(rows)[:MOST_POINTS]
     if len(points) < 2:
         return []
@@ -39,7 +39,7 @@ def scatters(transfer: DrawnTransfer, rows: Sequence[Row]) -> list[Artefact]:
 
 
 def _tail_figures(transfer: DrawnTransfer, points: Sequence[MethodPoint]) -> list[Artefact]:
-    title = f"Tail against overall accuracy: {transfer.title}"
+    title = f"Tail against mean-class accuracy: {transfer.title}"
     tested = [point for point in points if point.mean("tail") is not None]
     if not tested:
         reason = "no tail class was tested"
@@ -85,10 +85,10 @@ def _sentences(*parts: str) -> str:
 
 def _tail_words(points: Sequence[MethodPoint]) -> str:
     best = max(points, key=lambda point: point.mean("tail") or 0.0)
-    overall = max(points, key=lambda point: point.mean("mean") or 0.0)
+    highest = max(points, key=lambda point: point.mean("mean") or 0.0)
     words = [
         f"Highest tail accuracy: {best.name}, {best.mean('tail'):.1f} %",
-        f"Highest mean-class accuracy: {overall.name}, {overall.mean('mean'):.1f} %",
+        f"Highest mean-class accuracy: {highest.name}, {highest.mean('mean'):.1f} %",
     ]
     for plain, tuned in pairs_of(points):
         tail, mean = (
