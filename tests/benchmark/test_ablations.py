@@ -24,6 +24,8 @@ from rsbench.store import RunFolder
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from matplotlib.figure import Figure as Drawing
+
 SCALES = ("0.25", "0.5", "1", "2", "4")
 RATES = ("0.001", "0.01", "0.1")
 
@@ -54,6 +56,10 @@ def drawn(folder: RunFolder) -> list[str]:
         for figure in figures:
             figure.draw()
     return [figure.name for figure in figures]
+
+
+def legend_words(drawing: Drawing) -> list[str]:
+    return [text.get_text() for legend in drawing.legends for text in legend.get_texts()]
 
 
 def numbers(values: tuple[str, ...]) -> list[float]:
@@ -212,6 +218,7 @@ class TestFigures:
             drawing = figure.draw()
         texts = {text.get_text() for text in drawing.axes[0].texts}
         assert texts == {"q", "v", "chance"}
+        assert "diverged or failed: no accuracy" not in legend_words(drawing)
         assert drawing.axes[0].get_xscale() == "log"
 
     def test_settings_that_failed_are_crosses_at_the_foot(self, folder: RunFolder) -> None:
@@ -227,7 +234,9 @@ class TestFigures:
         assert isinstance(figure, Figure)
         assert "a cross at the foot where the training failed" in figure.caption
         with style():
-            axes = figure.draw().axes[0]
+            drawing = figure.draw()
+        axes = drawing.axes[0]
+        assert "diverged or failed: no accuracy" in legend_words(drawing)
         crosses = [list(each.get_xdata()) for each in axes.lines if each.get_marker() == "x"]
         assert [each for each in crosses if each] == [[4.0]]
         low, high = axes.get_xlim()
@@ -249,7 +258,11 @@ class TestFigures:
         assert isinstance(figure, Figure)
         with style():
             texts = {text.get_text() for text in figure.draw().axes[0].texts}
-        assert texts == {f"{s}, {o}" for s in ("pass", "fixed") for o in ("overlap", "no overlap")}
+        assert texts == {
+            f"steps={steps}, overlap={overlap}"
+            for steps in ("pass", "fixed")
+            for overlap in ("yes", "no")
+        }
 
     def test_the_caption_says_seeds_and_error_bars(self, folder: RunFolder) -> None:
         write_grid(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from matplotlib.lines import Line2D
+
 from rsbench.report.figures.canvas import (
     Axis,
     End,
@@ -19,14 +21,24 @@ from rsbench.report.figures.style import QUIET, WIDE, look
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.text import Text
 
 
-#: Characters of the longest name beside which panels stand side by side.
-_SHORT = 18
+#: Characters of the longest name beside which panels stand side by side, and of any name.
+_SHORT, _LONGEST = 18, 44
+#: Inches of the legend, which only crosses and notes need: lines have their names at their ends.
+_LEGEND = 0.25
+#: The shape of a cross at the foot.
+_CROSS: dict[str, Any] = {
+    "marker": "x",
+    "markersize": 6.0,
+    "markeredgewidth": 1.6,
+    "linestyle": "none",
+}
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,9 @@ class CurvePanel:
     references: Sequence[tuple[float, str]] = ()
 
 
-def curves(panels: Sequence[CurvePanel], y: Axis, across: int = 2, title: str = "") -> Figure:
+def curves(
+    panels: Sequence[CurvePanel], y: Axis, across: int = 2, title: str = "", note: str = ""
+) -> Figure:
     """Draw panels with one vertical axis in common.
 
     Args:
@@ -77,6 +91,7 @@ def curves(panels: Sequence[CurvePanel], y: Axis, across: int = 2, title: str = 
         y: the vertical axis.
         across: panels in a row; one where the names of lines would leave them no room.
         title: of the figure.
+        note: below the panels, "" for none.
     """
     names = [line.name for panel in panels for line in panel.lines]
     longest = max(map(len, names), default=0)
@@ -84,23 +99,38 @@ def curves(panels: Sequence[CurvePanel], y: Axis, across: int = 2, title: str = 
     rows = -(-len(panels) // columns)
     most = max(len(panel.lines) + len(panel.references) for panel in panels)
     height = max(3.2 if columns == 1 else 2.6, 0.16 * most + 0.9)
-    figure, all_axes = blank(WIDE, rows * height + 0.4, rows, columns, title, sharey=True)
+    handles = _handles(panels, note)
+    height = rows * height + 0.4 + _LEGEND * bool(handles)
+    figure, all_axes = blank(WIDE, height, rows, columns, title, sharey=True)
     ends = []
     for number, (axes, panel) in enumerate(zip(all_axes, panels, strict=False)):
         ends.append(_panel(axes, panel, y, (WIDE - 1.0) / columns - 1.0))
         axes.set_ylabel("" if number % columns else y.title)
     for axes in all_axes[len(panels) :]:
         axes.set_axis_off()
+    if handles:
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     settle(figure)
     for axes, (named, texts) in zip(all_axes, ends, strict=False):
         part_ends(axes, named, texts)
     return figure
 
 
+def _handles(panels: Sequence[CurvePanel], note: str) -> list[Line2D]:
+    """What no name at the end of a line explains."""
+    handles = []
+    if any(line.failed for panel in panels for line in panel.lines):
+        words = "diverged or failed: no accuracy"
+        handles.append(Line2D([], [], color=QUIET, label=words, **_CROSS))
+    if note:
+        handles.append(Line2D([], [], linestyle="none", label=note))
+    return handles
+
+
 def _panel(axes: Axes, panel: CurvePanel, y: Axis, room: float) -> tuple[list[End], list[Text]]:
     set_axes(axes, panel.x, y, room)
     axes.set_title(panel.title)
-    names = shorten_all([line.name for line in panel.lines], 32)
+    names = shorten_all([line.name for line in panel.lines], _LONGEST)
     ends = []
     for place, (line, name) in enumerate(zip(panel.lines, names, strict=True)):
         # the first the widest: where lines lie upon each other all are seen
@@ -121,10 +151,7 @@ def _crosses(axes: Axes, line: Line, place: int) -> None:
         [0.03 + 0.045 * place] * len(line.failed),
         transform=axes.get_xaxis_transform(),
         color=look(line.number).colour,
-        marker="x",
-        markersize=6.0,
-        markeredgewidth=1.6,
-        linestyle="none",
+        **_CROSS,
     )
 
 

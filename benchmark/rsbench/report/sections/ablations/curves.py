@@ -115,7 +115,7 @@ def curve_panels(study: Study, subject: Subject, axis: StudyAxis, titled: bool) 
         held = dict(zip([each.name for each in apart], panel_values, strict=True))
         for number, values in enumerate(product(*(each.values for each in others))):
             fixed = held | dict(zip([each.name for each in others], values, strict=True))
-            name = ", ".join(_said(each, value) for each, value in zip(others, values, strict=True))
+            name = _name(others, values)
             line = line_of(axis, subject, fixed, names, name, number)
             if any(value is not None for value in line.y):
                 lines.append(line)
@@ -132,6 +132,16 @@ def _combinations(axes: Sequence[StudyAxis]) -> int:
     for axis in axes:
         number *= len(axis.values)
     return number
+
+
+def _name(axes: Sequence[StudyAxis], values: Sequence[str]) -> str:
+    """The values in words; of several axes each with its axis, for two may share their words."""
+    if len(axes) == 1:
+        return _said(axes[0], values[0])
+    words = {"true": "yes", "false": "no"}
+    return ", ".join(
+        f"{axis.title}={words.get(value, value)}" for axis, value in zip(axes, values, strict=True)
+    )
 
 
 def _said(axis: StudyAxis, value: str) -> str:
