@@ -38,16 +38,64 @@ class Cell(Settings):
     and are no part of its identity, so that a cell is found again under another matrix."""
 
     @property
+    def control(self) -> str:
+        """What a control of MetaPEFT does with gamma ("joint", "random", ...), "" for others."""
+        if self.metapeft is None or self.metapeft.kind != "metapeft":
+            return ""
+        return control_in(self.metapeft.options)
+
+    @property
+    def full_method(self) -> str:
+        """The method as tables name it: ``lora``, ``lora+metapeft``, the control ``lora_joint``."""
+        if self.metapeft is None:
+            return self.method.name
+        return full_method(self.method.name, self.control, self.control_is_named)
+
+    @property
+    def control_is_named(self) -> bool:
+        """Whether the method has a label of its own, which a control then goes by."""
+        return self.method.name != self.method.kind and self.control != "given"
+
+    @property
     def label(self) -> str:
         """Short text for progress lines, e.g. ``aid / vit / lora+metapeft / rank=4 / seed 0``."""
-        method = self.method.name + ("+metapeft" if self.metapeft else "")
-        axes = [f"{name}={value}" for name, value in self.axes.items()]
-        parts = (self.target.name, self.backbone.name, method, *axes, f"seed {self.seed}")
-        return " / ".join(parts)
+        return label_of(
+            self.target.name, self.backbone.name, self.full_method, self.axes, self.seed
+        )
 
     def settings_json(self) -> str:
         """Every setting as JSON text, without the labels of the axes."""
         return self.model_dump_json(exclude={"axes"})
+
+
+def control_in(options: Mapping[str, Any]) -> str:
+    """What options of MetaPEFT do with gamma other than learn it, "" where they learn it."""
+    if options.get("mode") == "released":
+        return "released"
+    gamma = options.get("gamma", "learned")
+    return "" if gamma == "learned" else str(gamma)
+
+
+def full_method(method: str, control: str, named: bool) -> str:
+    """The name, wherever it is shown, of a method with a training strategy.
+
+    A control is no ``+metapeft`` method: it goes by its own name. One that shares the label of
+    the plain method (``--gamma-from`` and matrix-wide options make such) says what it does.
+
+    Args:
+        method: label of the method.
+        control: what a control does with gamma; "" for MetaPEFT itself.
+        named: whether a control has a label of its own.
+    """
+    if not control:
+        return f"{method}+metapeft"
+    return method if named else f"{method} (gamma: {control})"
+
+
+def label_of(target: str, backbone: str, method: str, axes: Mapping[str, str], seed: int) -> str:
+    """The label of a cell; ``method`` as ``full_method`` names it."""
+    places = [f"{name}={value}" for name, value in axes.items()]
+    return " / ".join((target, backbone, method, *places, f"seed {seed}"))
 
 
 def identity(

@@ -136,6 +136,7 @@ class Plan:
                     backbone=each.cell.backbone.name,
                     method=each.cell.method.name,
                     metapeft=each.cell.metapeft is not None,
+                    full_method=each.cell.full_method,
                     seed=each.cell.seed,
                     axes=each.cell.axes,
                 )

@@ -84,8 +84,7 @@ def _attach_all(cells: list[Cell], folders: Folders) -> None:
         try:
             _attach(cell, network, sites)
         except RsbenchError as error:
-            suffix = "+metapeft" if cell.metapeft else ""
-            what = f"{cell.method.name}{suffix} on {cell.backbone.name}: {error.what}"
+            what = f"{cell.full_method} on {cell.backbone.name}: {error.what}"
             raise type(error)(what, where=error.where, remedy=error.remedy) from error
 
 

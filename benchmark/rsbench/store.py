@@ -19,18 +19,18 @@ import os
 import shutil
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationError
 
 from rsbench.atomic import write_file
-from rsbench.cell import cell_id
+from rsbench.cell import cell_id, control_in, full_method, label_of
 from rsbench.errors import RecordError, ResultsFolderError
 from rsbench.record import Record, read_record
 from rsbench.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 RUN_SCHEMA = 1
 SCRATCH = ".tmp-"
@@ -55,9 +55,17 @@ class ListedCell(Settings):
     backbone: str = ""
     method: str = ""
     metapeft: bool = False
+    full_method: str = ""
+    """The method as tables name it; "" in lists that were written before there was this field,
+    where controls were labelled ``+metapeft``."""
     seed: int = 0
     axes: dict[str, str] = Field(default_factory=dict)
     """The cell's value on each further axis that it has a place on."""
+
+    def named(self, method: str) -> ListedCell:
+        """The same cell with its method under the name that it has in tables."""
+        label = label_of(self.target, self.backbone, method, self.axes, self.seed)
+        return self.model_copy(update={"full_method": method, "label": label})
 
 
 class RunIndex(Settings):
@@ -161,7 +169,20 @@ class RunFolder:
                 where=self.index_file,
                 remedy="use the rsbench that wrote it, or run the sweep into another folder",
             )
-        return index
+        return self._with_controls(index)
+
+    def _with_controls(self, index: RunIndex) -> RunIndex:
+        """The index with controls under their names in tables, where it is an older rsbench's."""
+        if all(each.full_method or not each.method for each in index.cells):
+            return index
+        name_of = _old_names(self.path / "matrix.yaml", index.gamma_from)
+        cells = tuple(
+            each
+            if each.full_method or not each.method
+            else each.named(name_of(each.method) if each.metapeft else each.method)
+            for each in index.cells
+        )
+        return index.model_copy(update={"cells": cells})
 
     def write_index(self, index: RunIndex, matrix: Path | str) -> None:
         """Write ``run.json`` and a copy of the matrix, each whole or not at all.
@@ -290,6 +311,38 @@ class RunFolder:
         else:
             scratch.rename(place)
         _sync_folder(self.cells)
+
+
+def _old_names(matrix: Path, gamma_from: str) -> Callable[[str], str]:
+    """What tables call a method with a training strategy, by its label, from a merged matrix.
+
+    Only for lists of cells that do not say it themselves: what cannot be read is MetaPEFT.
+    """
+    import yaml
+
+    try:
+        document = yaml.safe_load(matrix.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        document = None
+    document = document if isinstance(document, dict) else {}
+    shared = _mapping(document.get("metapeft"))
+    entries = [each for each in document.get("methods") or () if isinstance(each, dict)]
+    own = {
+        str(each.get("name")): each for each in entries if isinstance(each.get("metapeft"), dict)
+    }
+
+    def name_of(method: str) -> str:
+        entry = own.get(method, {})
+        control = control_in({**shared, **_mapping(entry.get("metapeft"))})
+        if gamma_from:
+            return full_method(method, "given", named=False)
+        return full_method(method, control, named=entry.get("kind", method) != method)
+
+    return name_of
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _with_gammas(gamma_from: str) -> str:

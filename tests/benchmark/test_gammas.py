@@ -85,7 +85,7 @@ def test_gammas_that_do_not_act_at_test_are_no_gammas(
     """The released code's loop tests with its modulators off (paper section 2.3, row 1)."""
     write_world(tmp_path)
     run = train(tmp_path, [{"name": "lora_qv", "metapeft": {"mode": "released"}}])
-    assert main(["gammas", reference(run, "lora_qv+metapeft")]) == 2
+    assert main(["gammas", reference(run, "lora_qv (gamma: released)")]) == 2
     assert "no gamma acts in the trained model" in " ".join(capsys.readouterr().err.split())
 
 
@@ -154,12 +154,12 @@ def test_gamma_from_trains_with_exactly_those_gammas_frozen(
     options = ("--gamma-from", reference(every_cell, "lora+metapeft"))
     run = train(tmp_path, ["lora", "lora+metapeft"], *options, name="transfer")
     frozen, learned = (
-        saved_gammas(cell_of(run, "lora+metapeft").folder),
+        saved_gammas(cell_of(run, "lora (gamma: given)").folder),
         saved_gammas(source.folder),
     )
     assert frozen.keys() == learned.keys()
     assert all(torch.equal(frozen[key], learned[key]) for key in learned)
-    cell = cell_of(run, "lora+metapeft").record
+    cell = cell_of(run, "lora (gamma: given)").record
     assert cell.id != source.record.id
     assert cell.cell.metapeft is not None
     assert cell.cell.metapeft.options["gamma"] == "given"

@@ -52,7 +52,7 @@ def test_a_strategy_that_cannot_train_the_method(
     changed["methods"] = ["lora_qv+metapeft", "bitfit+metapeft"]
     changed["metapeft"] = {"mode": "released"}
     message = run(tmp_path, changed, capsys)
-    assert "bitfit+metapeft on tiny_vit" in message
+    assert "bitfit (gamma: released) on tiny_vit" in message
     assert "released" in message
 
 

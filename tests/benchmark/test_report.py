@@ -110,7 +110,7 @@ class TestModulators:
         self, folder: RunFolder, fill: Callable[..., None]
     ) -> None:
         plain, learned = make_run(), make_run(metapeft=True)
-        joint = make_run(method="lora_joint", metapeft=True)
+        joint = make_run(method="lora_joint", metapeft=True, kinds={"method": "lora"})
         summary = {
             "outer_steps": 40,
             "travel_bound": 2.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from rsbench.cell import cell_id
 from rsbench.plan import CellRun
 from rsbench.record import ParameterCounts, Timing
 from rsbench.report.artefacts import Table
+from rsbench.report.page.summary import summarise_run
+from rsbench.report.results import load_results
 from rsbench.settings import PluginChoice
 
 if TYPE_CHECKING:
@@ -208,3 +211,64 @@ class TestCost:
 
     def test_without_a_finished_cell_there_is_none(self, folder: RunFolder) -> None:
         assert artefacts_of(finish(folder, [make_run()], []), "cost") == {}
+
+
+class TestNames:
+    """A control has one name, on the console, in lists of cells and in tables."""
+
+    def test_the_label_of_a_control_is_the_name_in_tables(self, folder: RunFolder) -> None:
+        records = [with_gamma(gamma) for gamma in ("plain", "learned", "joint", "released")]
+        methods = [each.cell.label.split(" / ")[2] for each in records]
+        assert methods == ["lora", "lora+metapeft", "lora_joint", "lora_released"]
+        assert [row.full_method for row in finished(folder, records).rows] == methods
+
+    def test_gammas_that_are_given_keep_apart_from_the_plain_method(
+        self, folder: RunFolder
+    ) -> None:
+        plain, given = with_gamma("plain"), with_gamma("given")
+        cell = given.cell.model_copy(update={"method": plain.cell.method})
+        assert cell.label == "things / vit / lora (gamma: given) / seed 0"
+
+    def test_a_missing_control_is_not_counted_as_another_method(self, folder: RunFolder) -> None:
+        records = [with_gamma("joint", seed) for seed in (0, 1)]
+        results = finish(folder, runs_of(records), records[:1])
+        assert [each.label for each in results.missing] == ["things / vit / lora_joint / seed 1"]
+        assert dict(summarise_run(results).subject)["Methods"] == "lora_joint"
+
+    @pytest.mark.parametrize(
+        "matrix",
+        [
+            "methods: [lora, {name: lora_joint, kind: lora, metapeft: {gamma: joint}}]",
+            "metapeft: {gamma: joint}\n"
+            "methods: [{name: lora_joint, kind: lora, metapeft: {learning_rate: 1}}]",
+        ],
+    )
+    def test_lists_of_cells_of_older_versions_are_read_under_this_name(
+        self, folder: RunFolder, matrix: str
+    ) -> None:
+        records = [with_gamma("joint", seed) for seed in (0, 1)]
+        finish(folder, runs_of(records), records[:1])
+        rewrite_as_old(folder, matrix)
+        results = load_results(folder)
+        assert [each.label for each in results.missing] == ["things / vit / lora_joint / seed 1"]
+        assert dict(summarise_run(results).subject)["Methods"] == "lora_joint"
+
+    @pytest.mark.parametrize("matrix", ["methods: [lora_joint+metapeft]", "a: [", ""])
+    def test_without_a_word_on_gamma_an_old_list_is_metapeft(
+        self, folder: RunFolder, matrix: str
+    ) -> None:
+        records = [with_gamma("joint", seed) for seed in (0, 1)]
+        finish(folder, runs_of(records), records[:1])
+        rewrite_as_old(folder, matrix)
+        (missing,) = load_results(folder).missing
+        assert missing.label == "things / vit / lora_joint+metapeft / seed 1"
+
+
+def rewrite_as_old(folder: RunFolder, matrix: str) -> None:
+    """run.json as it was when a control was labelled ``+metapeft``."""
+    data = json.loads(folder.index_file.read_text())
+    for cell in data["cells"]:
+        del cell["full_method"]
+        cell["label"] = cell["label"].replace("lora_joint", "lora_joint+metapeft")
+    folder.index_file.write_text(json.dumps(data))
+    (folder.path / "matrix.yaml").write_text(matrix)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from rsbench.cell import full_method
 from rsbench.report.artefacts import Measure
 from rsbench.report.modulators import LEARNED, ModulatorSummary, control_of, summarise
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 #: Columns of accuracy and the fields of ``record.Metrics`` behind them.
 METRICS = {"head": "head", "medium": "medium", "tail": "tail", "mean": "mean_class"}
+
+#: Before what a control does with gamma, in the column "metapeft".
+_CONTROL = "control: "
 
 
 def spread_of(values: Sequence[float]) -> Measure:
@@ -80,7 +84,10 @@ class Row:
     @property
     def full_method(self) -> str:
         """The method with "+metapeft" where that is on; a control goes by its own name."""
-        return self.method + ("+metapeft" if self.metapeft == "yes" else "")
+        if self.metapeft == "no":
+            return self.method
+        control = "" if self.metapeft == "yes" else self.metapeft.removeprefix(_CONTROL)
+        return full_method(self.method, control, self.first.cell.control_is_named)
 
     @property
     def setting(self) -> str:
@@ -253,7 +260,7 @@ def labels_of(record: Record) -> tuple[str, str, str, str]:
     """Backbone, target, method, and what is done with gamma."""
     cell = record.cell
     control = control_of(record)
-    metapeft = "no" if cell.metapeft is None else f"control: {control}"
+    metapeft = "no" if cell.metapeft is None else f"{_CONTROL}{control}"
     if control == LEARNED:
         metapeft = "yes"
     return cell.backbone.name, cell.target.name, cell.method.name, metapeft

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rsbench.cell import full_method
 from rsbench.report.artefacts import Column, Table
 from rsbench.report.modulators import LEARNED, control_of
 from rsbench.report.notes import cautions, remarks
@@ -112,7 +113,7 @@ def _subject(results: RunResults, records: tuple[Record, ...]) -> tuple[tuple[st
     backbones = [*(each.backbone.name for each in cells), *(each.backbone for each in lost)]
     methods = [
         *(_method(each) for each in records),
-        *(each.method + ("+metapeft" if each.metapeft else "") for each in lost),
+        *(each.full_method or each.method for each in lost),
     ]
     seeds = sorted({each.seed for each in cells})
     facts = [
@@ -126,8 +127,11 @@ def _subject(results: RunResults, records: tuple[Record, ...]) -> tuple[tuple[st
 
 
 def _method(record: Record) -> str:
-    name = record.cell.method.name
-    return f"{name}+metapeft" if record.cell.metapeft and control_of(record) == LEARNED else name
+    if record.cell.metapeft is None:
+        return record.cell.method.name
+    control = control_of(record)
+    name, named = record.cell.method.name, record.cell.control_is_named
+    return full_method(name, "" if control == LEARNED else control, named)
 
 
 def _listed(values: Iterable[str]) -> str:
