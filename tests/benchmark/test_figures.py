@@ -161,6 +161,33 @@ class TestDrawings:
         assert len(boxes) == 8
         assert_apart(boxes)
 
+    @pytest.mark.parametrize("sized", [True, False])
+    def test_hollow_and_filled_are_in_the_legend(self, sized: bool) -> None:
+        points = [Point("a", 1.0, 1.0, 0.5, 0, hollow=True), Point("b", 2.0, 2.0, 0.7, 0)]
+        title = "standard deviation over seeds and settings, points"
+        if sized:
+            drawing = scatter_with_size(points, ACCURACY, ACCURACY, title, [(0, 1)])
+        else:
+            drawing = front(points, ACCURACY, ACCURACY, [0, 1])
+        said = [text.get_text() for text, _ in words(drawing)]
+        assert {"hollow: plain", "filled: with MetaPEFT"} <= set(said)
+        legends = [each.get_window_extent() for each in drawing.legends]
+        assert_apart([Box(each.x0, each.y0, each.x1, each.y1) for each in legends])
+
+    def test_points_all_alike_have_no_legend_of_their_fill(self) -> None:
+        points = [Point("a", 1.0, 1.0, None, 0), Point("b", 2.0, 2.0, None, 1)]
+        assert front(points, ACCURACY, ACCURACY, [0, 1]).legends == []
+
+    def test_both_of_a_pair_at_one_place_are_seen(self) -> None:
+        points = [Point("a", 1.0, 1.0, None, 0, hollow=True), Point("b", 1.0, 1.0, None, 0)]
+        for drawing in (
+            front(points, ACCURACY, ACCURACY, [0]),
+            scatter_with_size(points, ACCURACY, ACCURACY, "spread"),
+        ):
+            drawn = [each for each in drawing.axes[0].lines if each.get_marker() != "None"]
+            ring, disc = sorted(drawn, key=lambda each: each.get_markerfacecolor() != "none")
+            assert ring.get_markersize() > 1.3 * disc.get_markersize()
+
     def test_a_heatmap_writes_values_and_says_what_is_missing(self) -> None:
         values = np.array([[90.0, np.nan], [91.25, 92.0]])
         grid = Grid(values, ["q", "k"], ["1", "2"], "lora", {(0, 1): "failed"}, best=True)

@@ -91,6 +91,20 @@ class TestOverview:
             with style():
                 assert figure.draw().axes[0].get_xlabel() == "mean-class accuracy, %"
 
+    def test_a_method_without_a_metapeft_version_is_hollow_as_other_plain_ones(
+        self, folder: RunFolder
+    ) -> None:
+        fill(folder)
+        figure = overview(folder)["front_parameters"]
+        assert isinstance(figure, Figure)
+        with style():
+            axes = figure.draw().axes[0]
+        points = [line for line in axes.lines if line.get_marker() != "None"]
+        plain = [name for name in axes.texts if "metapeft" not in name.get_text()]
+        hollow = [line for line in points if line.get_markerfacecolor() == "none"]
+        assert len(plain) > len(points) - len(plain) > 0  # of one there is no such version
+        assert len(hollow) == len(plain)
+
     def test_one_seed_has_no_spread_and_says_so(self, folder: RunFolder) -> None:
         fill(folder, seeds=(0,))
         figure = overview(folder)["tail_overall"]

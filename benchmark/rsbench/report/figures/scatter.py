@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 #: Diameter of the largest marker and of one whose size is not known, points (1/72 inch).
 _LARGEST, _UNKNOWN = 26.0, 5.0
+#: Diameter of the markers of a front.
+_FRONT = 7.0
+#: How much wider hollow markers are where the diameter means nothing: a ring around the filled
+#: marker at the same place, so that both are seen.
+_RING = 1.4
 #: Smallest extent of an axis: points of accuracy, or octaves of a logarithmic one.
 _LEAST = 1.0
 
@@ -36,7 +41,7 @@ class Point:
         size: in the unit of the size legend; None where unknown, drawn as a small
             diamond.
         number: which look it has.
-        hollow: a second point of the same look (the plain method beside MetaPEFT).
+        hollow: a plain method, where others are with MetaPEFT; the legend says so.
         faint: drawn lighter (dominated).
     """
 
@@ -72,7 +77,10 @@ def scatter_with_size(
     figure, (axes,) = blank(WIDE, 5.0, title=title)
     set_axes(axes, x, y)
     largest = max((point.size for point in points if point.size is not None), default=0.0)
-    widths = [_width(point.size, largest) for point in points]
+    widths = [
+        _ring(point, _UNKNOWN) if point.size is None else _width(point.size, largest)
+        for point in points
+    ]
     for order in sorted(range(len(points)), key=lambda number: -widths[number]):
         point = points[order]
         _point(axes, point, widths[order], "D" if point.size is None else "o")
@@ -81,6 +89,7 @@ def scatter_with_size(
     for start, end in arrows:
         _arrow(axes, points[start], points[end], widths[end] / 2)
     _size_legend(figure, points, largest, size_title, digits)
+    _hollow_legend(figure, points, beside=True)
     settle(figure)
     label_points(
         axes,
@@ -110,15 +119,16 @@ def front(
     if steps:
         axes.step(*zip(*steps, strict=True), where="post", color=QUIET, linewidth=1.2, zorder=1)
     for point in points:
-        _point(axes, point, 7.0, look(point.number).marker)
+        _point(axes, point, _ring(point, _FRONT), look(point.number).marker)
     axes.margins(0.12, 0.12)
     _widen(axes)
+    _hollow_legend(figure, points, beside=False)
     settle(figure)
     order = [*best, *(n for n in range(len(points)) if n not in set(best))]
     label_points(
         axes,
         [(points[n].x, points[n].y) for n in order],
-        [3.5] * len(points),
+        [_ring(points[n], _FRONT) / 2 for n in order],
         [shorten(points[n].name) for n in order],
         [_corners(steps)] if steps else [],
     )
@@ -145,6 +155,10 @@ def _corners(steps: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 def _width(size: float | None, largest: float) -> float:
     return _UNKNOWN if size is None or not largest else max(_LARGEST * size / largest, 3.0)
+
+
+def _ring(point: Point, width: float) -> float:
+    return _RING * width if point.hollow else width
 
 
 def _point(axes: Axes, point: Point, width: float, marker: str) -> None:
@@ -183,12 +197,30 @@ def _size_legend(
             handles=handles,
             title=title,
             title_fontsize=8,
-            loc="outside lower center",
+            loc="outside lower left" if _mixed(points) else "outside lower center",
             ncols=len(handles),
             handleheight=_LARGEST / 7.5,
             handletextpad=1.2,
             columnspacing=3.0,
             labelspacing=1.5,
+        )
+
+
+def _mixed(points: Sequence[Point]) -> bool:
+    """Whether some are hollow and some are not."""
+    return len({point.hollow for point in points}) > 1
+
+
+def _hollow_legend(figure: Figure, points: Sequence[Point], beside: bool) -> None:
+    """What hollow and filled mean; in one column at the right where it is beside the sizes."""
+    if _mixed(points):
+        plain = _handle("hollow: plain", "o", _FRONT)
+        tuned = _handle("filled: with MetaPEFT", "o", _FRONT)
+        tuned.set_markerfacecolor((QUIET, 0.45))
+        figure.legend(
+            handles=[plain, tuned],
+            loc="outside lower right" if beside else "outside lower center",
+            ncols=1 if beside else 2,
         )
 
 

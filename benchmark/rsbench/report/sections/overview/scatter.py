@@ -114,14 +114,14 @@ def _draw_tail(
     from rsbench.report.figures.scatter import Point, scatter_with_size
 
     numbers, pairs = _numbers(points), pairs_of(points)
-    plain = {first for first, _ in pairs}
+    mixed = any(point.metapeft for point in points)
     drawn = [
         Point(
             *(each.name, each.mean("mean") or 0.0, each.mean("tail") or 0.0, size),
             number=numbers[each.method],
-            hollow=n in plain,
+            hollow=mixed and not each.metapeft,
         )
-        for n, (each, size) in enumerate(zip(points, sizes, strict=True))
+        for each, size in zip(points, sizes, strict=True)
     ]
     return scatter_with_size(drawn, Axis(_MEAN), Axis(_TAIL), size_title, pairs, digits, title)
 
@@ -183,12 +183,12 @@ def _draw_front(
     from rsbench.report.figures.scatter import Point, front
 
     numbers = _numbers(points)
-    plain = {first for first, _ in pairs_of(points)}
+    mixed = any(point.metapeft for point in points)
     drawn: list[Point] = [
         Point(
             *(each.name, cost(each), each.mean("mean") or 0.0, None),
             number=numbers[each.method],
-            hollow=n in plain,
+            hollow=mixed and not each.metapeft,
             faint=n not in best,
         )
         for n, each in enumerate(points)
