@@ -200,7 +200,7 @@ class TestFootnotes:
         assert (
             "**failed: 1 of 3 cells**: things / vit / lora / seed 1 (ValueError: no luck)" in text
         )
-        assert "left out: 1 cells in the folder that the matrix does not name" in text
+        assert "left out: 1 cell in the folder that the matrix does not name" in text
         assert [row["method"] for row in csv_rows(folder)] == ["lora"]
         assert csv_rows(folder)[0]["seeds"] == "1"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pytest
 from records import failed, little_folder, make_record, make_run
 from report_tables import artefacts_of, csv_rows, finish, keep_predictions, on_axes, predicted
@@ -267,7 +268,20 @@ class TestMetrics:
         table = build(metrics_table(finish(folder, runs, [])))
         (line,) = csv_rows(table)
         assert (line["ece_mean"], line["overall_mean"]) == ("", "50")
-        assert any("predictions.parquet is not there: 1 cells" in each for each in table.notes)
+        assert any("predictions.parquet is not there: 1 cell." in each for each in table.notes)
+
+    def test_predictions_that_hold_no_confidences_are_not_said_to_be_gone(
+        self, folder: RunFolder
+    ) -> None:
+        run = on("demo_dota")
+        record, labels, predictions = predicted(run, (10, 5, 0), 10, (30, 20, 10))
+        finish(folder, [run], [record])
+        keep_predictions(folder, record, labels, predictions, 0.7)
+        file = folder.cell(record.id) / "predictions.parquet"
+        pd.read_parquet(file).drop(columns="confidence").to_parquet(file, index=False)
+        notes = " ".join(build(metrics_table(finish(folder, [run], []))).notes)
+        assert "no ECE where predictions.parquet holds no confidences" in notes
+        assert "is not there" not in notes
 
     def test_confidences_that_are_none_are_an_error_that_names_the_file(
         self, folder: RunFolder

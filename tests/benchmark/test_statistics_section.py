@@ -14,11 +14,14 @@ from simulated import HEAD, TAIL, SimulatedRun
 
 from rsbench.report.artefacts import Absent, Table
 from rsbench.report.figures.files import render
+from rsbench.report.notes import footnotes, remarks, warnings
 from rsbench.report.results import load_results
+from rsbench.report.sections.definitions import definitions_table
 from rsbench.report.sections.statistics import SECTION, comparison_of, finding_of, verdicts
+from rsbench.report.sections.statistics.comparison_tables import MAY_DISAGREE, P_BOTH
 from rsbench.report.sections.statistics.outcomes import generator_of
 from rsbench.report.writers import to_csv, to_markdown
-from rsbench.statistics import holm
+from rsbench.statistics import Outcomes, Resamples, compare_pair, holm
 
 if TYPE_CHECKING:
     from rsbench.report.results import RunResults
@@ -192,6 +195,23 @@ class TestMissingFiles:
         assert "nor does the record tell" in first["remark"]
         assert isinstance(artefact(results, "points_per_image"), Absent)
 
+    def test_predictions_that_are_gone_are_said_to_cost_the_pairing(
+        self, run: SimulatedRun
+    ) -> None:
+        run.pair(gain=1.0)
+        results = run.read()
+        assert not any("no predictions" in each for each in remarks(results))
+        assert "images not paired" not in to_markdown(artefact(results, "comparisons"))
+        (run.folder.cell(results.rows[1].ids[0]) / "predictions.parquet").unlink()
+        results = load_results(run.folder)
+        for notes in (remarks(results), warnings(results), footnotes(results)):
+            (note,) = [each for each in notes if "no predictions" in each]
+            assert "1 of 6 finished cells have no predictions.parquet" in note
+            assert note.endswith(": things / vit / lora+metapeft / seed 0")
+        text = to_markdown(artefact(results, "comparisons"))
+        assert "images not paired: a cell of the two rows has no predictions.parquet" in text
+        assert "it has no p" in text
+
     def test_other_test_images_are_no_comparison(self, run: SimulatedRun) -> None:
         run.pair(gain=1.0)
         results = run.read()
@@ -212,6 +232,29 @@ class TestMissingFiles:
         after = line(again, "mean")
         for column in ("difference_mean", "difference_low", "p", "verdict", "differing_images"):
             assert after[column] == before[column]
+
+    def test_the_test_behind_p_is_named_as_in_the_definitions(self, run: SimulatedRun) -> None:
+        run.pair(gain=1.0, seeds=(0,))
+        results = run.read()
+        text = " ".join(artefact(results, "comparisons").notes)
+        for said in (P_BOTH, MAY_DISAGREE):
+            assert said in text
+            assert said in {row[1] for row in definitions_table(results).rows}
+        assert "exact sign test" in P_BOTH
+
+    def test_p_is_that_of_the_sign_test_where_few_images_differ(self) -> None:
+        """What the note says of the bound: all d images on one side, two-sided."""
+        labels = np.repeat(np.arange(2), 50)
+        before = np.ones((1, 100), np.uint8)
+        after = before.copy()
+        after[0, [0, 1, 50, 51]] = 0
+        rows = [Outcomes("images", labels, (0,), each) for each in (before, after)]
+        resamples = Resamples.draw(labels, np.random.default_rng(0), 50)
+        found = compare_pair(*rows, {"mean": None}, resamples, np.random.default_rng(0))["mean"]
+        assert found is not None
+        assert found.p == pytest.approx(stats.binomtest(0, 4).pvalue)
+        assert found.both is not None
+        assert found.both.high < 0.0 < found.p - 0.05
 
     def test_a_failed_partner_is_named(self, run: SimulatedRun) -> None:
         run.add(fails=True)

@@ -86,6 +86,10 @@ class ArtefactFiles:
         path = self._predictions_file(identifier)
         return read_predictions(path) if path.is_file() else None
 
+    def has_predictions(self, identifier: str) -> bool:
+        """Whether a cell has ``predictions.parquet``, without reading it."""
+        return identifier in self._digested or self._predictions_file(identifier).is_file()
+
     def correct(self, identifier: str) -> tuple[NDArray[np.int32], NDArray[np.bool_]] | None:
         """True classes of a cell's test images, and which were classified right; kept.
 

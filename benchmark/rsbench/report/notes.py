@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rsbench.report.artefacts import EMPTY
 from rsbench.report.results import reason_of
+from rsbench.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,6 +62,7 @@ def warnings(results: RunResults) -> tuple[str, ...]:
         *cautions(results),
         *_gaps(results, _FEW),
         *_foreign(results),
+        *_unpredicted(results, _FEW),
         *_one_seed(rows),
         *(["**the rows do not all have the same seeds**"] if _unequal_seeds(rows) else []),
         *_precisions(rows),
@@ -80,16 +82,41 @@ def _gaps(results: RunResults, most: int = _MOST) -> list[str]:
 
 
 def remarks(results: RunResults) -> tuple[str, ...]:
-    """What else limits the numbers: cells left out, unequal seeds, mixed precisions, notes."""
-    return (*_foreign(results), *_seeds(results.rows), *_precisions(results.rows), *results.notes)
+    """What else limits the numbers: cells left out or without files, seeds, precisions, notes."""
+    return (
+        *_foreign(results),
+        *_unpredicted(results),
+        *_seeds(results.rows),
+        *_precisions(results.rows),
+        *results.notes,
+    )
 
 
 def _foreign(results: RunResults) -> list[str]:
     if not results.foreign:
         return []
     return [
-        f"left out: {results.foreign} cells in the folder that the matrix does not name "
+        f"left out: {counted(results.foreign, 'cell')} in the folder that the matrix does not name "
         "(from another version of it, or of its data)"
+    ]
+
+
+def _cells_without_predictions(results: RunResults) -> tuple[tuple[str, ...], int]:
+    """Labels of the finished cells without ``predictions.parquet``, and how many are finished."""
+    labels = {record.id: record.cell.label for row in results.rows for record in row.records}
+    lacking = [label for i, label in labels.items() if not results.files.has_predictions(i)]
+    return tuple(lacking), len(labels)
+
+
+def _unpredicted(results: RunResults, most: int = _MOST) -> list[str]:
+    lacking, finished = results.once(_cells_without_predictions)
+    if not lacking:
+        return []
+    return [
+        f"**no predictions: {len(lacking)} of {finished} finished cells have no "
+        "predictions.parquet**: comparisons and intervals of their rows rest on the class "
+        "accuracies alone (images not paired: wider intervals, fewer differences found), and "
+        f"these cells have no ECE: {shortened(lacking, most)}"
     ]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rsbench.groups import GROUP_NAMES
 from rsbench.report.artefacts import EMPTY, Artefact, Column, Table
 from rsbench.report.section import Section
+from rsbench.report.sections.statistics.comparison_tables import MAY_DISAGREE, P_BOTH
 from rsbench.report.tables.layout import ADDITIVE, NON_ADDITIVE
 from rsbench.report.tables.quality import DEFINITIONS
 
@@ -67,6 +68,8 @@ _COLUMNS: tuple[Line, ...] = (
         "accuracy with MetaPEFT minus the plain one, seed by seed",
         "the paper's + Ours",
     ),
+    ("p, both (comparisons)", P_BOTH, "rsbench"),
+    ("interval and p (comparisons)", MAY_DISAGREE, "rsbench"),
     (
         "trainable parameters",
         "scalars that training changes: the method's, the head's and the modulators'",

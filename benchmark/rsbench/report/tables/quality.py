@@ -9,6 +9,7 @@ from rsbench.report.artefacts import EMPTY, SPREAD, Column, Measure, Table, Valu
 from rsbench.report.notes import table_cautions
 from rsbench.report.tables.differences import measure
 from rsbench.report.tables.layout import RowLabels
+from rsbench.wording import counted
 
 if TYPE_CHECKING:
     from rsbench.record import Metrics
@@ -109,10 +110,18 @@ def _calibration(row: Row, results: RunResults) -> tuple[Measure, Measure]:
 
 
 def _without_predictions(results: RunResults) -> list[str]:
-    lacking = sum(
-        results.files.calibration(identifier) is None
-        for identifier in dict.fromkeys(each for row in results.rows for each in row.ids)
-    )
-    if not lacking:
-        return []
-    return [f"no ECE where predictions.parquet is not there: {lacking} cells."]
+    """Why some cells have no ECE: no file, or one without confidences."""
+    files = results.files
+    ids = dict.fromkeys(each for row in results.rows for each in row.ids)
+    lacking = [each for each in ids if files.calibration(each) is None]
+    bare = sum(files.has_predictions(each) for each in lacking)
+    absent = len(lacking) - bare
+    lines = []
+    if absent:
+        lines.append(f"no ECE where predictions.parquet is not there: {counted(absent, 'cell')}.")
+    if bare:
+        lines.append(
+            "no ECE where predictions.parquet holds no confidences (the run was published without "
+            f"them): {counted(bare, 'cell')}."
+        )
+    return lines

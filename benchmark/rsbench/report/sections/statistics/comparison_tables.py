@@ -39,6 +39,31 @@ _COLUMNS = (
     Column("remark", "remark"),
 )
 
+#: What "p, both" is, here and in the definitions.
+P_BOTH = (
+    "t test of the paired difference with seeds and images as crossed sources of noise "
+    "(Satterthwaite's degrees of freedom; with one seed a t test over images alone, within their "
+    "classes, and no test of the family); never below 2^(1 - d) for d images that differ, the "
+    "smallest two-sided p that the exact sign test on these images (McNemar's exact test) can "
+    "reach. Where few images differ, p is this bound."
+)
+#: Why an interval and a p beside it need not agree.
+MAY_DISAGREE = (
+    "An interval and a p of two procedures can disagree at the margin: the interval in brackets is "
+    "that of the t test without its lower bound for p, so that it can exclude 0 where p, both is "
+    "above 0.05 (few images differ); the interval over images alone and p, images are the "
+    "bootstrap's. The verdict follows p, both, after Holm's correction."
+)
+#: Said where a comparison is not paired.
+_NOT_PAIRED = (
+    "images not paired: a cell of the two rows has no predictions.parquet ('remark' says how "
+    "many), so which images each row got right is not known; the comparison is made from the class "
+    "accuracies in the records, as of two independent test sets (score intervals of the images, "
+    "and a t interval over the seeds). Its interval is wider, it has no p and no Holm's "
+    "correction, and it finds fewer differences than the paired comparison does: 'within the "
+    "noise' may be for want of these files. Train these cells again to have them."
+)
+
 _NOTES = (
     "difference: accuracy of the row minus that of its reference in points, on the same test "
     "images and the same seeds; ± sample standard deviation of the seeds' differences; in "
@@ -50,9 +75,8 @@ _NOTES = (
     "p: two-sided. images (bootstrap): {draws} resampled test sets drawn within the classes, the "
     "trained models as they are; it claims far too much where seeds differ. seeds (Wilcoxon): "
     f"signed ranks over the seeds, from 6 seeds; {EMPTY} with fewer, which cannot reach 0.05 "
-    "(three seeds: p is never below 0.25). both: t test with seeds and images as crossed sources "
-    "of noise; with one seed over images alone, and no test of the family. 0.0000 stands for less "
-    "than 0.00005.",
+    "(three seeds: p is never below 0.25). both: {both} 0.0000 stands for less than 0.00005.",
+    "{disagree}",
     "detectable: the smallest true difference, in points, that this design finds at 5 % with 80 % "
     "power before the correction; with one seed a lower bound. images that differ: test images "
     "that the two rows classify differently on balance over the seeds; there is nothing else that "
@@ -90,7 +114,7 @@ def comparison_table(results: RunResults) -> tuple[Artefact, ...]:
                 *missing,
                 *_different(findings),
                 _family("MetaPEFT pairs of the run", findings),
-                *(each.format(draws=statistics_of(results).draws) for each in _NOTES),
+                *_explained(results, findings),
             ),
             cells=tuple(_cells(each) for each in findings),
             files_only=len(findings) > READABLE_ROWS,
@@ -123,7 +147,7 @@ def reference_table(results: RunResults) -> tuple[Artefact, ...]:
                 *limits(results),
                 *_different(findings),
                 *families,
-                *(each.format(draws=statistics_of(results).draws) for each in _NOTES),
+                *_explained(results, findings),
                 "linear probe: the row that trains its head alone; full: the one that trains every "
                 "parameter. Rows with values of a further axis are compared in their pairs alone.",
             ),
@@ -131,6 +155,14 @@ def reference_table(results: RunResults) -> tuple[Artefact, ...]:
             files_only=len(findings) > READABLE_ROWS,
         ),
     )
+
+
+def _explained(results: RunResults, findings: Sequence[Finding]) -> tuple[str, ...]:
+    """What the columns are, and what an unpaired comparison is where there is one."""
+    facts = {"draws": statistics_of(results).draws, "both": P_BOTH, "disagree": MAY_DISAGREE}
+    unpaired = any(each.comparison.unpaired is not None for each in findings)
+    notes = tuple(each.format(**facts) for each in _NOTES)
+    return (*notes, *((_NOT_PAIRED,) if unpaired else ()))
 
 
 def _named(rows: Sequence[object]) -> str:
