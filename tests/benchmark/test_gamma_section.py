@@ -130,7 +130,7 @@ class TestFigures:
         with style():
             drawing = figure.draw()
         titles = [axes.get_title() for axes in drawing.axes]
-        assert titles[:2] == ["lora+metapeft", "lora_joint, joint"]
+        assert titles[:2] == ["lora+metapeft, 1 seed", "lora_joint, joint, 1 seed"]
         assert "0.50 (q in block 0) to 2.00 (q in block 2)" in figure.alt
 
     def test_settings_of_one_method_are_panels_of_one_figure(self, folder: RunFolder) -> None:
@@ -146,7 +146,21 @@ class TestFigures:
         with style():
             drawing = figure.draw()
         titles = [axes.get_title() for axes in drawing.axes]
-        assert titles[:9] == [f"{name}+metapeft" for name, *_ in cells[:9]]
+        assert titles[:9] == [f"{name}+metapeft, 1 seed" for name, *_ in cells[:9]]
+
+    def test_each_map_says_how_many_seeds_it_is_the_mean_of(self, folder: RunFolder) -> None:
+        values = gammas(b0=0.5, b1=1, b2=2)
+        seeds = [("lora", seed, "learned", values) for seed in range(3)]
+        fill(folder, *seeds, ("lora_with_a_name_that_is_long", 0, "learned", values))
+        figure = artefacts(folder)["gamma_map"]
+        assert isinstance(figure, Figure)
+        with style():
+            titles = [axes.get_title() for axes in figure.draw().axes]
+        assert titles[:2] == [
+            "lora+metapeft, 3 seeds",
+            "lora_with_a_name_that_is_long+metapeft\n1 seed",
+        ]
+        assert "seed" not in figure.alt
 
     def test_each_kind_of_method_has_a_figure_and_a_title_of_its_own(
         self, folder: RunFolder

@@ -52,9 +52,21 @@ class GammaRow:
     @property
     def title(self) -> str:
         """The method with what was done instead of learning; below it, in short lines, its axes."""
+        return "\n".join([self._name, *textwrap.wrap(self.row.setting, _LINE)])
+
+    @property
+    def title_with_seeds(self) -> str:
+        """The title with the number of seeds that gammas are averaged over."""
+        number = len(self.by_seed)
+        seeds = f"{number} {'seed' if number == 1 else 'seeds'}"
+        first = f"{self._name}, {seeds}"
+        lines = [first] if len(first) <= _LINE else [self._name, seeds]
+        return "\n".join([*lines, *textwrap.wrap(self.row.setting, _LINE)])
+
+    @property
+    def _name(self) -> str:
         control = "" if self.control == LEARNED else f", {self.control}"
-        setting = textwrap.wrap(self.row.setting, _LINE)
-        return "\n".join([f"{self.row.full_method}{control}", *setting])
+        return f"{self.row.full_method}{control}"
 
     @cached_property
     def positions(self) -> tuple[str, ...]:

@@ -97,7 +97,7 @@ def _draw_maps(title: str, rows: Sequence[GammaRow], blocks: int) -> Drawing:
     colouring = Colouring("gamma", "ratios", 2)
     columns = [str(block) for block in range(blocks)]
     grids = [
-        (Grid(each.grid(blocks), list(each.positions), columns, each.title), colouring)
+        (Grid(each.grid(blocks), list(each.positions), columns, each.title_with_seeds), colouring)
         for each in rows
     ]
     return heatmap(grids, "position", "block", title=title)
