@@ -264,6 +264,28 @@ class TestFigures:
             for overlap in ("yes", "no")
         }
 
+    @pytest.mark.parametrize(
+        ("seeds", "lost", "said"),
+        [
+            ((0,), 0, ["one seed, so no error bars"]),
+            ((0, 1), 0, []),
+            ((0, 1), 1, ["no error bar: one seed"]),
+        ],
+    )
+    def test_points_without_error_bar_say_why_in_the_picture(
+        self, folder: RunFolder, seeds: tuple[int, ...], lost: int, said: list[str]
+    ) -> None:
+        write_grid(
+            *(folder, {"rank": ("1", "2", "4")}, lambda **_: 0.8),
+            seeds=seeds,
+            numbers={"rank": (1, 2, 4)},
+            missing=lambda rank, seed, **_: rank == "4" and seed < lost,
+        )
+        figure = artefacts(folder)["curve_rank"]
+        assert isinstance(figure, Figure)
+        with style():
+            assert legend_words(figure.draw()) == said
+
     def test_the_caption_says_seeds_and_error_bars(self, folder: RunFolder) -> None:
         write_grid(
             *(folder, {"rank": ("1", "2", "4")}, lambda **_: 0.8),

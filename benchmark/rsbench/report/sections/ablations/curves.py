@@ -83,7 +83,7 @@ def draw_curve(study: Study, subjects: Sequence[Subject]) -> Drawing:
     ]
     references = [*references_of(study), *near_chance(study, lines)]
     panel = CurvePanel("", lines, abscissa(axis), references)
-    return curves([panel], Axis(ACCURACY), title=title_of(study))
+    return curves([panel], Axis(ACCURACY), title=title_of(study), note=bars_note(subjects))
 
 
 def draw_curves(study: Study, subjects: Sequence[Subject]) -> Drawing:
@@ -97,7 +97,8 @@ def draw_curves(study: Study, subjects: Sequence[Subject]) -> Drawing:
         for subject in subjects
         for panel in curve_panels(study, subject, axis, len(subjects) > 1)
     ]
-    return curves(panels[:MOST_PANELS], Axis(ACCURACY), title=title_of(study))
+    note = bars_note(subjects)
+    return curves(panels[:MOST_PANELS], Axis(ACCURACY), title=title_of(study), note=note)
 
 
 def curve_panels(study: Study, subject: Subject, axis: StudyAxis, titled: bool) -> list[CurvePanel]:
@@ -149,6 +150,14 @@ def _said(axis: StudyAxis, value: str) -> str:
     if value in ("true", "false"):
         return axis.title if value == "true" else f"no {axis.title}"
     return f"{axis.title} {value}" if axis.numbers is not None else value
+
+
+def bars_note(subjects: Sequence[Subject]) -> str:
+    """Why points have no error bar; "" where each has one."""
+    single = {len(row.seeds) == 1 for subject in subjects for row in subject.rows}
+    if single == {True}:
+        return "one seed, so no error bars"
+    return "no error bar: one seed" if True in single else ""
 
 
 def near_chance(study: Study, lines: Sequence[Line]) -> list[tuple[float, str]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rsbench.report.artefacts import Figure
 from rsbench.report.sections.ablations.common import ACCURACY, title_of
-from rsbench.report.sections.ablations.curves import abscissa, line_of, near_chance
+from rsbench.report.sections.ablations.curves import abscissa, bars_note, line_of, near_chance
 from rsbench.report.sections.ablations.heatmaps import grid_of
 from rsbench.report.sections.ablations.plateau import GridMeans, grid_means
 from rsbench.report.tables.layout import transfer_title
@@ -100,7 +100,8 @@ def _draw_curves(twins: Twins) -> Drawing:
         held = ", ".join(f"{n.replace('_', ' ')} {v}" for n, v in default.items() if n != axis.name)
         references = near_chance(twins.study, lines)
         panels.append(CurvePanel(f"at {held}", lines, abscissa(axis), references))
-    return curves(panels, Axis(ACCURACY), title=title_of(twins.study))
+    note = bars_note((twins.plain, twins.tuned))
+    return curves(panels, Axis(ACCURACY), title=title_of(twins.study), note=note)
 
 
 def _heatmaps(twins: Twins, suffix: str) -> Figure:
