@@ -241,7 +241,7 @@ class TestDrawings:
         bars = ClassBars(
             "gain", [1.0] * classes, [0.5] * classes, [-2.0] * classes, [2.0] * classes
         )
-        assert_whole(class_bars(names, groups, [bars, bars], "points", "title"))
+        assert_whole(class_bars(names, groups, [bars, bars], "points", "band", "title"))
         assert_whole(confusion_matrix(100 * np.eye(classes), names, groups, "title"))
 
     def test_trajectories_are_drawn_in_panels(self) -> None:

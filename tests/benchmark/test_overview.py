@@ -161,7 +161,13 @@ class TestOverview:
         with style():
             titles = [axes.get_title() for axes in figure.draw().axes]
         assert titles == ["lora+metapeft minus lora", "lora+metapeft (best PEFT) minus linear"]
-        assert "6 classes leave the band of chance" in figure.alt
+        assert "6 classes leave the grey band" in figure.alt
+        assert "no interval of the difference" in figure.caption
+        with style():
+            (legend,) = figure.draw().legends
+        assert legend.get_texts()[-1].get_text() == (
+            "95 % interval (Wilson) of the subtracted method's accuracy"
+        )
         assert "which flatters it" in figure.caption
 
     def test_records_without_counts_make_gains_absent(self, folder: RunFolder) -> None:

@@ -1,4 +1,4 @@
-"""Bars of the classes of a target, ordered by frequency, with what chance alone could do."""
+"""Bars of the classes of a target, ordered by frequency, before a band of each class."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ClassBars:
         title: above it.
         values: of each class.
         deviations: half lengths of the error bars; None for no bar.
-        low: bottom of the band of chance, at or below zero.
+        low: bottom of the grey band, at or below zero.
         high: top of the band, at or above zero.
     """
 
@@ -47,6 +47,7 @@ def class_bars(
     groups: Sequence[str],
     panels: Sequence[ClassBars],
     y_title: str,
+    band_title: str,
     title: str = "",
 ) -> Figure:
     """Draw one panel below the other over the same classes.
@@ -56,6 +57,7 @@ def class_bars(
         groups: "head", "medium" or "tail", of each class.
         panels: what is drawn.
         y_title: of the values, with the unit.
+        band_title: what the grey band is.
         title: of the figure.
     """
     named = len(names) <= NAMED
@@ -76,7 +78,7 @@ def class_bars(
         Patch(facecolor=GROUP_COLOURS[n], hatch=_HATCHES[n], edgecolor="white", label=n)
         for n in present
     ]
-    band = Patch(facecolor="#c4c4c4", label="what the test images of one class leave to chance")
+    band = Patch(facecolor="#c4c4c4", label=band_title)
     figure.legend(handles=[*handles, band], loc="outside lower center", ncols=4)
     return figure
 

@@ -1,4 +1,4 @@
-"""Gains of single classes, ordered by their frequency, beside what chance alone could do."""
+"""Gains of single classes, ordered by their frequency, beside how exact an accuracy is."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Pairs (a method without and with MetaPEFT) that get a panel in each transfer.
 MOST_PAIRS = 3
+#: What the grey band is: no interval of the difference, which is of pairs on the same images.
+_BAND = "95 % interval (Wilson) of the subtracted method's accuracy"
 
 
 @dataclass(frozen=True)
@@ -145,9 +147,9 @@ def _caption(transfer: DrawnTransfer, gains: Sequence[ClassGain], pairs: int) ->
         f"{split_words([gains[0].first])} ({images} for each class), seeds: "
         f"{number}; the most frequent class in training first",
         bars,
-        "Grey: 95 % Wilson interval of the first method's accuracy in that class, less that "
-        "accuracy: how far its test images alone leave it open, of many classes some leave the "
-        "band by chance",
+        "Grey: 95 % Wilson interval of the accuracy in that class of the method that is "
+        "subtracted, less that accuracy: how far its test images alone leave it open. It is no "
+        "interval of the difference, and of many classes some leave the band by chance",
     ]
     if any("best PEFT" in each.title for each in gains):
         sentences.append("The best PEFT method was chosen on these images, which flatters it")
@@ -168,7 +170,7 @@ def _words(gain: ClassGain, classes: Sequence[int]) -> str:
     )
     return (
         f"{gain.title}: from {means[low]:+.1f} points ({names[low]}) to {means[high]:+.1f} "
-        f"({names[high]}); {outside} of {len(classes)} classes leave the band of chance."
+        f"({names[high]}); {outside} of {len(classes)} classes leave the grey band."
     )
 
 
@@ -193,7 +195,7 @@ def _draw(title: str, gains: Sequence[ClassGain], classes: Sequence[int]) -> Dra
     record = gains[0].first.first
     names = [record.class_names[index] for index in classes]
     panels = [_panel(each, classes) for each in gains]
-    return class_bars(names, group_names(record, classes), panels, "gain, points", title)
+    return class_bars(names, group_names(record, classes), panels, "gain, points", _BAND, title)
 
 
 def _panel(gain: ClassGain, classes: Sequence[int]) -> ClassBars:
