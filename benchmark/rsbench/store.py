@@ -25,7 +25,7 @@ from pydantic import Field, ValidationError
 
 from rsbench.atomic import write_file
 from rsbench.cell import cell_id, control_in, full_method, label_of
-from rsbench.errors import RecordError, ResultsFolderError
+from rsbench.errors import CellError, RecordError, ResultsFolderError
 from rsbench.record import Record, read_record
 from rsbench.settings import Settings
 
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 RUN_SCHEMA = 1
 SCRATCH = ".tmp-"
 OWN_NAMES = {"run.json", "matrix.yaml", "cells", "tables", "logs"}
+#: Runs that an error names.
+_MOST_NAMED = 20
 _numbers = itertools.count()
 
 
@@ -152,7 +154,8 @@ class RunFolder:
             raise ResultsFolderError(
                 "this is not the folder of a run: it has no run.json",
                 where=self.path,
-                remedy="give the folder that 'rsbench run' wrote, or its name below results/",
+                remedy=self._runs_below()
+                or "give the folder that 'rsbench run' wrote, or its name below results/",
             )
         try:
             data = json.loads(self.index_file.read_text(encoding="utf-8"))
@@ -170,6 +173,14 @@ class RunFolder:
                 remedy="use the rsbench that wrote it, or run the sweep into another folder",
             )
         return self._with_controls(index)
+
+    def _runs_below(self) -> str:
+        """A remedy that names the runs that this folder holds; "" where it holds none."""
+        below = sorted(each.parent for each in self.path.glob("*/run.json"))
+        if not below:
+            return ""
+        more = f", and {len(below) - _MOST_NAMED} more" if len(below) > _MOST_NAMED else ""
+        return f"it holds runs; give one: {', '.join(map(str, below[:_MOST_NAMED]))}{more}"
 
     def _with_controls(self, index: RunIndex) -> RunIndex:
         """The index with controls under their names in tables, where it is an older rsbench's."""
@@ -360,6 +371,25 @@ def is_published(path: Path) -> bool:
     """Whether ``path`` lies below a folder ``results/published``."""
     parts = path.resolve().parts
     return ("results", "published") in itertools.pairwise(parts)
+
+
+def without_weights(cell: Path) -> CellError | None:
+    """Why a finished cell has no trained weights; None where it has the file.
+
+    Args:
+        cell: the folder of the cell.
+    """
+    if (cell / "adapter.safetensors").exists():
+        return None
+    run = cell.parent.parent
+    # only a published copy keeps what its cells share in a folder of its own
+    if is_published(cell) or (run / "test_images").is_dir():
+        what = "published copies hold no weights: 'rsbench publish' leaves them out on purpose"
+        remedy = "name the cell of the run that was published, or train it again into a new folder"
+    else:
+        what = "the cell holds no trained weights: adapter.safetensors is not there"
+        remedy = "take it from where the cell was trained, or train it again into a new folder"
+    return CellError(what, where=cell, remedy=remedy)
 
 
 @contextmanager

@@ -206,7 +206,7 @@ class TestGains:
 
 
 REFUSED = [
-    ({"target_kind": "demo_dota"}, {}, "the target demo_dota is none of the paper's"),
+    ({"target_kind": "demo_dota"}, {}, "the target dota (demo_dota) is none of the paper's"),
     ({}, {"class_names": ("a", "b", "c")}, "target dota: 3 classes; in the paper 15"),
     (
         {},

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from records import failed, make_record, make_run, scored_record, write_predictions, write_run
 
+from rsbench.cell import cell_id
 from rsbench.cli import main
 from rsbench.compare.runs import UNKNOWN, RunsComparison, compare_runs
 from rsbench.compare.runs_tables import cells_table, rows_table
@@ -68,7 +70,7 @@ class TestMatching:
         self, folders: tuple[RunFolder, RunFolder]
     ) -> None:
         text = to_markdown(rows_table(compare(folders, [cell(0.5)], [cell(0.6)])))
-        assert "**the same id and another result: 1 cells**: things / vit / lora / seed 0" in text
+        assert "**the same id and another result: 1 cell**: things / vit / lora / seed 0" in text
 
     def test_other_settings_are_listed_with_both_values(
         self, folders: tuple[RunFolder, RunFolder]
@@ -121,6 +123,24 @@ class TestMatching:
         settings = [line.settings for line in comparison.rows]
         assert settings == [("recipe.epochs: 1 / 3",), ()]
 
+    def test_other_data_under_the_same_name_is_said_in_words(
+        self, folders: tuple[RunFolder, RunFolder]
+    ) -> None:
+        run = make_run()
+        fields = {**run.identity, "target": {"name": "things", "content": "other"}}
+        changed = replace(run, id=cell_id(fields), identity=fields)
+        comparison = compare(folders, [cell()], [(changed, make_record(changed))])
+        (line,) = comparison.cells
+        assert line.settings == (
+            "the data differ, other images or labels (target.content): "
+            '"content of things" / "other"',
+        )
+        notes = rows_table(comparison).notes
+        assert notes[0].startswith("**the data of things differ between the runs**")
+        assert "the difference is of the data as well" in notes[0]
+        same = rows_table(compare(folders, [cell()], [cell()]))
+        assert "data as well" not in " ".join(same.notes)
+
     def test_validation_scores_are_never_held_against_test_scores(
         self, folders: tuple[RunFolder, RunFolder]
     ) -> None:
@@ -137,8 +157,8 @@ class TestMatching:
         lost, broken = make_run("bitfit"), make_run("full")
         comparison = compare(folders, [cell()], [cell(), (lost, None), (broken, failed(broken))])
         text = to_markdown(rows_table(comparison))
-        assert "**failed in new: 1 cells**: things / vit / full / seed 0" in text
-        assert "missing in new: 1 cells: things / vit / bitfit / seed 0" in text
+        assert "**failed in new: 1 cell**: things / vit / full / seed 0" in text
+        assert "missing in new: 1 cell: things / vit / bitfit / seed 0" in text
 
 
 def with_predictions(

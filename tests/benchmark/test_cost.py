@@ -358,6 +358,7 @@ def test_the_report_holds_every_round_and_the_numbers_that_follow(
     assert isinstance(output, io.StringIO)
     assert "| lora+metapeft |" in output.getvalue()
     assert "median (and quartiles) of 2 interleaved rounds" in output.getvalue()
+    assert "one round only" not in output.getvalue()
 
 
 def test_a_failure_is_shown_and_makes_exit_code_1(world: Path, tmp_path: Path) -> None:
@@ -383,6 +384,8 @@ def test_a_failure_is_shown_and_makes_exit_code_1(world: Path, tmp_path: Path) -
     assert isinstance(output, io.StringIO)
     assert "FAILED plots / tiny_vit / linear: RuntimeError: no, not that" in output.getvalue()
     assert "peak memory not measured: this is a test" in output.getvalue()
+    assert "one round only" in output.getvalue()
+    assert "prove nothing" in output.getvalue()
 
 
 def test_an_output_that_cannot_be_written_is_refused_before_anything_is_measured(

@@ -71,7 +71,7 @@ def test_the_data_set_runs_in_its_matrix(
 ) -> None:
     matrix = str(installed / "my_dataset" / "matrix.yaml")
     assert main(["run", "--matrix", matrix, "--only", "method=linear", "--workers", "0"]) == 0
-    assert "trained 1 cells, found 0 finished, 0 failed" in capsys.readouterr().out
+    assert "trained 1 cell, found 0 finished, 0 failed" in capsys.readouterr().out
     assert (tmp_path / "results" / "my_dataset" / "tables" / "main.csv").exists()
 
 

@@ -101,7 +101,7 @@ def test_a_changed_file_trains_its_cells_anew(
     file, _ = trained
     run = ["run", "--matrix", "matrix.yaml", "--workers", "0", "--plugin", str(file)]
     assert main([*run, "--dry-run"]) == 0
-    assert "1 cells: 1 finished" in capsys.readouterr().out
+    assert "1 cell: 1 finished" in capsys.readouterr().out
     edit(file, '"""LoRA."""', '"""LoRA, edited."""', monkeypatch)
     assert main([*run, "--dry-run"]) == 0
-    assert "1 cells: 1 to run" in capsys.readouterr().out
+    assert "1 cell: 1 to run" in capsys.readouterr().out

@@ -138,6 +138,7 @@ class TestModulators:
         assert (second["gamma"], second["largest_travel"]) == ("joint", "")
         text = to_markdown(modulator_table(table))
         assert "# Modulators" in text
+        assert "| 40 |" in text
         assert "Adam moves gamma whether or not there is a signal" in text
 
     def test_gammas_are_averaged_over_seeds(
@@ -294,6 +295,14 @@ class TestFiles:
     def test_folder_that_is_not_a_run(self, tmp_path: Path) -> None:
         with pytest.raises(ResultsFolderError, match="no run"):
             write_report(RunFolder(tmp_path))
+
+    def test_folder_that_holds_runs_names_them(
+        self, folder: RunFolder, fill: Callable[..., None]
+    ) -> None:
+        fill([make_run()], [])
+        with pytest.raises(ResultsFolderError, match="no run") as caught:
+            write_report(RunFolder(folder.path.parent))
+        assert caught.value.remedy == f"it holds runs; give one: {folder.path}"
 
     def test_run_by_name_below_results(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

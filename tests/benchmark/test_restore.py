@@ -17,6 +17,7 @@ from world import write_world
 
 from rsbench.errors import CellError, CheckpointError, RecordError, ResultsFolderError
 from rsbench.finished.find import FinishedCell, find_cell
+from rsbench.finished.gammas import read_gammas
 from rsbench.folders import Folders
 from rsbench.imagestore import open_store
 from rsbench.store import RunFolder
@@ -75,7 +76,8 @@ def variants(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_options_and_controls_are_restored_too(name: str, variants: Path) -> None:
-    cell = cell_of(variants, f"{name}+metapeft")
+    control = name in ("released", "random", "fixed")
+    cell = cell_of(variants, name if control else f"{name}+metapeft")
     stored = pd.read_parquet(cell.folder / "predictions.parquet")
     assert np.array_equal(logits(cell)[1], stored.label_logit.to_numpy())
 
@@ -229,6 +231,21 @@ def test_trained_weights_that_do_not_fit_are_refused(copied: FinishedCell, chang
     save_file(tensors, path)
     with pytest.raises(CheckpointError, match=r"do not fit the method.*block\d_out"):
         restored(copied)
+
+
+@pytest.mark.parametrize("published", [False, True])
+def test_weights_that_are_not_there_are_not_called_damaged(
+    copied: FinishedCell, published: bool
+) -> None:
+    (copied.folder / "adapter.safetensors").unlink()
+    if published:
+        (copied.folder.parents[1] / "test_images").mkdir(exist_ok=True)
+    said = "published copies hold no weights" if published else "holds no trained weights"
+    with pytest.raises(CellError, match=said):
+        restored(copied)
+    with pytest.raises(CellError, match=said) as caught:
+        read_gammas(copied)
+    assert f"in {copied.folder / 'gamma_final.csv'}" in caught.value.remedy
 
 
 def test_a_damaged_weights_file_is_an_error(copied: FinishedCell) -> None:

@@ -233,7 +233,7 @@ class TestFailingCell:
         world.run(workers)
         world.order()
         assert world.run(workers) == 0
-        assert "trained 1 cells, found 5 finished, 0 failed" in world.printed
+        assert "trained 1 cell, found 5 finished, 0 failed" in world.printed
         assert world.records()[LINEAR_0].status == "finished"
         assert not world.leftovers()
 
@@ -364,7 +364,7 @@ class TestBadInput:
         text = MATRIX.replace("}]", "}, {name: absent, kind: stub, data: c}]")
         world.matrix.write_text(text)
         assert world.run(available=True) == 0
-        assert "6 cells are left out (--available)" in world.printed
+        assert "6 cells left out (--available)" in world.printed
         assert "absent is not prepared" in world.printed
         assert len(world.records()) == 6
         assert all(label.startswith("things") for label in world.records())

@@ -85,7 +85,7 @@ def test_check_and_sweep(workplace: Path, capsys: pytest.CaptureFixture[str]) ->
     # what the tutorial trains, but for one method and one seed, in a worker process
     assert run[0] == "run"
     assert main([*run, "--only", "method=linear", "--seeds", "0", "--workers", "1"]) == 0
-    assert "trained 1 cells, found 0 finished, 0 failed" in capsys.readouterr().out
+    assert "trained 1 cell, found 0 finished, 0 failed" in capsys.readouterr().out
     table = pd.read_csv(workplace / "results" / "my_scenes" / "tables" / "main.csv")
     assert len(table) == 1
     # brightness tells the ten classes apart; chance is 10 %

@@ -61,6 +61,7 @@ def publish(
     from rsbench.report.drawn import drawn_cells
     from rsbench.report.write import write_report
     from rsbench.store import RunFolder, find_run
+    from rsbench.wording import counted
 
     folder = RunFolder(find_run(run))
     report = build_report(folder)
@@ -70,7 +71,7 @@ def publish(
     done = copy(folder, place, features.value, drawn, gamma_paths, confidences)
     written = write_report(done.folder, only or ())
     write_about(written.report.results, done.folder.path, only or ())
-    typer.echo(f"{done.cells} cells, {done.size / 1e6:.1f} MB without the report")
+    typer.echo(f"{counted(done.cells, 'cell')}, {done.size / 1e6:.1f} MB without the report")
     if done.hidden:
         typer.echo(f"{done.hidden} paths outside of the project are shortened to their last part")
     typer.echo(written.text)

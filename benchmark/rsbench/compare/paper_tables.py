@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rsbench.compare.measured import EXACT
 from rsbench.compare.paper import VERDICTS, Comparison, PaperComparison, which
 from rsbench.report.artefacts import Column, Measure, Table, Value
+from rsbench.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,10 +135,10 @@ def left_out_lines(comparison: PaperComparison) -> list[str]:
     results = comparison.results
     if results.failures:
         labels = which([each.cell.label for each in results.failures], results.cells)
-        lines.append(f"**failed: {len(results.failures)} cells**: {labels}")
+        lines.append(f"**failed: {counted(len(results.failures), 'cell')}**: {labels}")
     if results.missing:
         labels = which([each.label for each in results.missing], results.cells)
-        lines.append(f"**missing: {len(results.missing)} cells**: {labels}")
+        lines.append(f"**missing: {counted(len(results.missing), 'cell')}**: {labels}")
     return lines
 
 

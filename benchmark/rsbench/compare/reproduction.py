@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rsbench.published.reproduction import Allowed, PublishedTarget
     from rsbench.record import Record
     from rsbench.report.rows import Row
+    from rsbench.settings import PluginChoice
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def _target(record: Record, published: Reproduction) -> Iterator[str]:
     name = name_of(published.targets, choice.kind)
     if name is None:
         known = ", ".join(kind for part in published.targets.values() for kind in part.kinds)
-        yield f"the target {choice.kind} is none of the paper's ({known})"
+        yield f"the target {_named(choice)} is none of the paper's ({known})"
         return
     facts = published.targets[name]
     yield from _classes(record, facts)
@@ -150,6 +151,11 @@ def _target(record: Record, published: Reproduction) -> Iterator[str]:
             f"recipe: epochs is {epochs}, {few} than the published "
             f"{_alternatives(facts.epochs)} on {choice.kind}"
         )
+
+
+def _named(choice: PluginChoice) -> str:
+    """The label that tables have, with the kind where that is another word."""
+    return choice.name if choice.name == choice.kind else f"{choice.name} ({choice.kind})"
 
 
 def _classes(record: Record, facts: PublishedTarget) -> Iterator[str]:
@@ -171,7 +177,7 @@ def _backbone(record: Record, published: Reproduction) -> Iterator[str]:
     if choice.kind not in kinds:
         where = "in the paper" if target is None else f"on {target} in the paper"
         yield (
-            f"the backbone {choice.kind} stands in for another one: {where} it is "
+            f"the backbone {_named(choice)} stands in for another one: {where} it is "
             f"{' or '.join(kinds)}"
         )
         return

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 #: What two runs are compared in.
 COMPARED = ("mean", "tail")
 
+#: The setting that is the hash of a target's images and labels.
+_DATA = "target.content"
+
 SAME = "the same"
 NO_GROUP = "no such group"
 UNKNOWN = "unknown: no predictions of the same images"
@@ -147,10 +150,21 @@ def differing_settings(first: Record, second: Record) -> tuple[str, ...]:
     ours, theirs = flat(setting_of(first)), flat(setting_of(second))
     keys = dict.fromkeys((*ours, *theirs))
     return tuple(
-        f"{key}: {_value(ours, key)} / {_value(theirs, key)}"
+        f"{_in_words(key)}: {_value(ours, key)} / {_value(theirs, key)}"
         for key in keys
         if ours.get(key) != theirs.get(key)
     )
+
+
+def other_data(line: Line) -> bool:
+    """Whether the targets of one name hold other images or labels."""
+    first, second = (row.first.identity["target"]["content"] for row in _both(line))
+    return bool(first != second)
+
+
+def _in_words(key: str) -> str:
+    """A setting by its name; a hash says nothing to a reader without what it is of."""
+    return "the data differ, other images or labels (target.content)" if key == _DATA else key
 
 
 def _value(settings: Mapping[str, object], key: str) -> str:

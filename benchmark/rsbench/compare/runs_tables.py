@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rsbench.compare.paper import which
-from rsbench.compare.runs import COMPARED, Line, RunsComparison
+from rsbench.compare.runs import COMPARED, Line, RunsComparison, other_data
 from rsbench.report.artefacts import Column, Measure, Table, Value
+from rsbench.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,23 +114,27 @@ def _settings(line: Line) -> str:
 
 def _notes(comparison: RunsComparison) -> tuple[str, ...]:
     first, second = comparison.names
-    notes = []
+    notes = _other_data(comparison)
     for name, labels in ((first, comparison.only_first), (second, comparison.only_second)):
         if labels:
-            notes.append(f"**only in {name}: {len(labels)} cells**: {_listed(labels)}")
+            notes.append(f"**only in {name}: {counted(len(labels), 'cell')}**: {_listed(labels)}")
     for name, results in zip(comparison.names, comparison.results, strict=True):
         if results.failures:
             labels = tuple(each.cell.label for each in results.failures)
-            notes.append(f"**failed in {name}: {len(labels)} cells**: {_listed(labels)}")
+            notes.append(f"**failed in {name}: {counted(len(labels), 'cell')}**: {_listed(labels)}")
         if results.missing:
             labels = tuple(each.label for each in results.missing)
-            notes.append(f"missing in {name}: {len(labels)} cells: {_listed(labels)}")
+            notes.append(f"missing in {name}: {counted(len(labels), 'cell')}: {_listed(labels)}")
     other = [line for line in comparison.cells if line.same and not line.repeated]
     if other:
         labels = tuple(f"{line.first.label} / seed {line.seeds[0]}" for line in other)
-        notes.append(f"**the same id and another result: {len(labels)} cells**: {_listed(labels)}")
+        notes.append(
+            f"**the same id and another result: {counted(len(labels), 'cell')}**: {_listed(labels)}"
+        )
     same = sum(line.same for line in comparison.cells)
-    notes.append(f"{len(comparison.cells)} cells in both, {same} of them with the same id")
+    notes.append(
+        f"{counted(len(comparison.cells), 'cell')} in both, {same} of them with the same id"
+    )
     notes.append(
         f"difference: {second} minus {first}, in points, paired by seed and, where both kept "
         "predictions of the same test images, by image; with a 95 % t interval. p: two-sided, "
@@ -137,6 +142,17 @@ def _notes(comparison: RunsComparison) -> tuple[str, ...]:
         "settings that differ: of the first run, then of the second."
     )
     return tuple(notes)
+
+
+def _other_data(comparison: RunsComparison) -> list[str]:
+    """The first note where it holds: what of a difference is not one between the settings."""
+    targets = dict.fromkeys(line.first.target for line in comparison.rows if other_data(line))
+    if not targets:
+        return []
+    return [
+        f"**the data of {_listed(list(targets))} differ between the runs** (other images or labels "
+        "under the same name: target.content): the difference is of the data as well"
+    ]
 
 
 def _listed(labels: Sequence[str]) -> str:

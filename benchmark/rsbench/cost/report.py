@@ -131,6 +131,12 @@ def definitions(report: Report) -> list[str]:
         "ratio: training time over that of the plain method in the same round; bound: what the "
         f"steps of first-order MetaPEFT add up to, 1 + ratio, times {ALLOWANCE}",
     ]
+    if effort.rounds == 1:
+        lines.append(
+            "one round only: whatever else ran on the machine may have changed a single timing, so "
+            "'met' and 'NOT met' prove nothing; measure several rounds on an idle machine "
+            "(--rounds)"
+        )
     if effort.memory:
         kind = "cuda" if environment and not environment.device.startswith("cpu") else "cpu"
         lines.append(f"peak memory above the loaded model: {MEANINGS[kind]}")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from rsbench.errors import CellError
 from rsbench.finished.find import FinishedCell
+from rsbench.store import without_weights
 
 #: What ``Site.key`` looks like.
 _KEY = re.compile(r"block(\d+)_(.+)")
@@ -70,6 +71,12 @@ def read_gammas(cell: FinishedCell) -> Gammas:
             remedy="name a cell of a method with +metapeft",
         )
     path = cell.folder / "adapter.safetensors"
+    lacking = without_weights(cell.folder)
+    if lacking is not None:
+        table = cell.folder / "gamma_final.csv"
+        if table.is_file():
+            lacking.remedy = f"its final gammas, to six digits, are in {table}; {lacking.remedy}"
+        raise lacking
     try:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:

@@ -86,10 +86,15 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return statistics.fmean(present) if present else None
 
 
+def _whole(value: float) -> float:
+    """A whole number as an int, which readers see without decimals."""
+    return int(value) if value == int(value) else value
+
+
 #: Titles and values of the table's columns, after the labels of the row.
 COLUMNS: tuple[tuple[str, Callable[[ModulatorSummary], str | float | None]], ...] = (
     ("gamma", lambda each: each.control),
-    ("outer steps", lambda each: each.outer_steps),
+    ("outer steps", lambda each: _whole(each.outer_steps)),
     ("mean gamma", lambda each: each.mean),
     ("smallest", lambda each: each.smallest),
     ("largest", lambda each: each.largest),

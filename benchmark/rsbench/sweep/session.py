@@ -28,6 +28,7 @@ from rsbench.sweep.executor import Executor, InProcess
 from rsbench.sweep.local import LocalProcesses
 from rsbench.sweep.progress import Activities, display_for
 from rsbench.sweep.task import TRAINING, TaskSetup
+from rsbench.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,7 +120,7 @@ class Session:
         """One line for the cells of a target and a backbone that cannot be opened yet."""
         pairs = Counter(f"{cell.target.name} / {cell.backbone.name}" for cell in cells)
         for pair, number in pairs.items():
-            self._print(f"{'-' * 16}  {_STATES['unknown']:<17}  {pair}: {number} cells")
+            self._print(f"{'-' * 16}  {_STATES['unknown']:<17}  {pair}: {counted(number, 'cell')}")
 
     def run(self, resources: Resources, keep_weights: bool = False) -> int:
         """Run what is not finished, and build the tables.
@@ -154,7 +155,8 @@ class Session:
                     check_fit(waiting, self.folders, activity)
                 build_stores(plan, [each.id for each in waiting], self.folders, activity)
                 self._print(
-                    f"{len(waiting)} cells to train, {found} found finished; {resources.describe()}"
+                    f"{counted(len(waiting), 'cell')} to train, {found} found finished; "
+                    f"{resources.describe()}"
                 )
                 executor = self._executor(resources, keep_weights)
                 display = display_for(self.console, len(waiting))
@@ -169,7 +171,8 @@ class Session:
                 f"no figures and no page, as asked; 'rsbench report {self.folder.path}' makes them"
             )
         self._print(
-            f"trained {outcome.trained} cells, found {found} finished, {outcome.failed} failed"
+            f"trained {counted(outcome.trained, 'cell')}, found {found} finished, "
+            f"{outcome.failed} failed"
         )
         return 1 if outcome.failed else 0
 
@@ -213,7 +216,7 @@ class Session:
                 f"{missing_table(missing)}\n",
                 remedy="get what one of its cells needs",
             )
-        self._print(f"{len(out)} cells are left out (--available); not on this machine:\n")
+        self._print(f"{counted(len(out), 'cell')} left out (--available); not on this machine:\n")
         self._print(missing_table(missing) + "\n")
         return rest
 
@@ -264,7 +267,7 @@ def _counts(shown: Sequence[PlannedCell], states: Sequence[State]) -> str:
     counts = ", ".join(f"{found.count(state)} {_STATES[state]}" for state in dict.fromkeys(found))
     shared = len(shown) - len(once)
     also = f" ({shared} of the lines above repeat one under another label)" if shared else ""
-    return f"{len(once)} cells: {counts}{also}"
+    return f"{counted(len(once), 'cell')}: {counts}{also}"
 
 
 _STATES = {

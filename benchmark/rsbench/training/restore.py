@@ -27,6 +27,7 @@ from rsbench.insertion import Attachment
 from rsbench.method import Method
 from rsbench.record import InputView, Record
 from rsbench.sources import checked_options
+from rsbench.store import without_weights
 from rsbench.training.artefacts import GAMMA_PREFIX
 from rsbench.training.model import AdaptedModel, attach_method
 from rsbench.training.precision import make_fabric, resolve_precision
@@ -102,6 +103,9 @@ def restore(record: Record, folder: Path, folders: Folders, device: torch.device
             where=folder,
             remedy=_AGAIN,
         )
+    lacking = without_weights(folder)
+    if lacking is not None:
+        raise lacking
     _check_code(record)
     backbone = _open_backbone(record, folders)
     network = backbone.build()
