@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from rsbench.atomic import write_file
 from rsbench.report.figures.canvas import settle
 from rsbench.report.figures.style import style
+from rsbench.report.figures.svg import compact
 from rsbench.store import explained
 
 if TYPE_CHECKING:
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 
 #: What a palette holds.
 _COLOURS = 256
-#: Matplotlib writes coordinates, in points, to a millionth, and a line for each.
-_COORDINATES = re.compile(rb' (?:d|x|y)="[^"]*"')
-_LONG = re.compile(rb"-?\d+\.\d{3,}")
-_SPACE = re.compile(rb"\s+")
 
 
 @dataclass(frozen=True)
@@ -90,13 +86,7 @@ def _pack(drawn: _Drawn) -> Rendered:
         picture = picture.quantize(_COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     png = io.BytesIO()
     picture.save(png, format="PNG", optimize=True)
-    svg = _SPACE.sub(b" ", _COORDINATES.sub(_rounded, drawn.svg))
-    return Rendered(drawn.figure, png.getvalue(), svg)
-
-
-def _rounded(attribute: re.Match[bytes]) -> bytes:
-    """Coordinates to a hundredth of a point."""
-    return _LONG.sub(lambda number: b"%.2f" % float(number[0]), attribute[0])
+    return Rendered(drawn.figure, png.getvalue(), compact(drawn.svg))
 
 
 def write_figure(rendered: Rendered, folder: Path) -> None:
