@@ -214,3 +214,17 @@ def test_the_report_of_the_copy_is_rebuilt_byte_by_byte(run: RunFolder, tmp_path
     again = CliRunner().invoke(app, ["report", str(copy), "--figures"])
     assert again.exit_code == 0, again.output
     assert {p: p.read_bytes() for p in sorted(copy.rglob("*")) if p.is_file()} == before
+
+
+def test_its_readme_says_what_was_left_out(run: RunFolder, tmp_path: Path) -> None:
+    arguments = ["publish", str(run.path), "--out", str(tmp_path), "--only", "main"]
+    left_out = ["--features", "none", "--no-gamma-paths", "--no-confidences"]
+    for name, options in (("all", []), ("little", left_out)):
+        result = CliRunner().invoke(app, [*arguments, "--as", name, *options])
+        assert result.exit_code == 0, result.output
+    everything, little = ((tmp_path / n / "README.md").read_text() for n in ("all", "little"))
+    assert "Left out: weights.\n" in everything
+    assert "class means of the frozen features" in everything
+    for word in ("weights", "features", "gammas before the last step", "confidences"):
+        assert word in little.split("Left out: ")[1].split("\n")[0]
+    assert "frozen" not in little

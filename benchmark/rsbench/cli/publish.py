@@ -70,8 +70,20 @@ def publish(
     place = out / (name or folder.path.name)
     done = copy(folder, place, features.value, drawn, gamma_paths, confidences)
     written = write_report(done.folder, only or ())
-    write_about(written.report.results, done.folder.path, only or ())
+    left_out = _left_out(features, gamma_paths, confidences)
+    write_about(written.report.results, done.folder.path, only or (), left_out)
     typer.echo(f"{counted(done.cells, 'cell')}, {done.size / 1e6:.1f} MB without the report")
     if done.hidden:
         typer.echo(f"{done.hidden} paths outside of the project are shortened to their last part")
     typer.echo(written.text)
+
+
+def _left_out(features: Features, gamma_paths: bool, confidences: bool) -> list[str]:
+    """What the copy lacks, as ``rsbench.finished.about`` names it."""
+    chosen = {
+        "features": features is Features.none,
+        "image features": features is Features.classes,
+        "gamma paths": not gamma_paths,
+        "confidences": not confidences,
+    }
+    return [name for name, is_left_out in chosen.items() if is_left_out]

@@ -14,16 +14,29 @@ if TYPE_CHECKING:
     from rsbench.record import Environment, Record
     from rsbench.report.results import RunResults
 
+FEATURES = "features"
+#: What a copy may lack besides the weights.
+LEFT_OUT = {
+    FEATURES: "features (no distances)",
+    "image features": "features image by image (no embedding)",
+    "gamma paths": "the gammas before the last step (no paths)",
+    "confidences": "confidences (no calibration)",
+}
 
-def write_about(results: RunResults, folder: Path, only: Sequence[str] = ()) -> None:
+
+def write_about(
+    results: RunResults, folder: Path, only: Sequence[str] = (), left_out: Sequence[str] = ()
+) -> None:
     """Write ``README.md`` into the folder of a published run; the same run gives the same text.
 
     Args:
         results: the published run.
         folder: its folder; the text names it as seen from the working directory.
         only: the parts of the report that it holds; nothing for all of it.
+        left_out: keys of ``LEFT_OUT``: what the copy does not hold, besides the weights.
     """
-    write_file(folder / "README.md", about(results, _seen_from_here(folder), only).encode())
+    text = about(results, _seen_from_here(folder), only, left_out)
+    write_file(folder / "README.md", text.encode())
 
 
 def _seen_from_here(folder: Path) -> str:
@@ -34,7 +47,9 @@ def _seen_from_here(folder: Path) -> str:
     return f"results/published/{place.name}"
 
 
-def about(results: RunResults, place: str, only: Sequence[str] = ()) -> str:
+def about(
+    results: RunResults, place: str, only: Sequence[str] = (), left_out: Sequence[str] = ()
+) -> str:
     """What a reader of the folder ``place`` must know, from the records alone."""
     rebuild = "".join([f"rsbench report {place}", *(f" --only {n}" for n in only)])
     records = [record for row in results.rows for record in row.records]
@@ -51,8 +66,9 @@ def about(results: RunResults, place: str, only: Sequence[str] = ()) -> str:
         f"- Cost: {_cost(records)}.",
         f"- Rebuild the report: `{rebuild}`. The same rsbench and package versions give the same "
         "bytes.",
-        "- Left out: weights. Once for each target, in `test_images/`: the image ids in the order "
-        "of the predictions, and the class means of the frozen backbone's features.",
+        f"- Left out: {', '.join(['weights', *(LEFT_OUT[each] for each in left_out)])}.",
+        "- Once for each target, in `test_images/`: the image ids in the order of the predictions"
+        + ("." if FEATURES in left_out else ", and the class means of the frozen features."),
     ]
     return "\n".join(line for line in lines if line) + "\n"
 
