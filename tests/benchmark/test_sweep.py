@@ -21,6 +21,7 @@ from rsbench.errors import NotPreparedError, RecordError, ResultsFolderError, Se
 from rsbench.record import Record, read_record
 from rsbench.sweep.devices import Resources, choose_resources
 from rsbench.sweep.session import Session, open_session
+from rsbench.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -273,7 +274,8 @@ class TestInterruption:
         before = len(world.started())
         assert world.run() == 0
         assert len(world.started()) - before == 6 - done
-        assert f"trained {6 - done} cells, found {done} finished, 0 failed" in world.printed
+        trained = counted(6 - done, "cell")
+        assert f"trained {trained}, found {done} finished, 0 failed" in world.printed
         assert not world.leftovers()
         resumed = world.table_without_times()
         world.out = world.out.with_name("uninterrupted")
