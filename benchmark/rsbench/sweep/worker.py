@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from rsbench.orphans import end_with
 from rsbench.plan import CellRun
 from rsbench.sweep.executor import attempt
-from rsbench.sweep.heap import keep_freed_memory
 from rsbench.sweep.messages import Message, Started
 from rsbench.sweep.task import TaskSetup
 
@@ -31,7 +30,6 @@ def main(
         log: file for what libraries print, which would garble the live progress.
     """
     end_with(parent)
-    keep_freed_memory()
     _print_to(log)
 
     def send(message: Message) -> None:
