@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -157,11 +158,16 @@ def calibration_error(
     return float(np.abs(gaps).sum() / len(labels))
 
 
+@functools.cache
+def _edges(bins: int) -> NDArray[np.float64]:
+    return np.linspace(0.0, 1.0, bins + 1)
+
+
 def _binned(
     confidences: NDArray[np.float64], bins: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """The edges of the bins, shape (bins + 1,), and the bin of each confidence."""
     if not ((confidences >= 0) & (confidences <= 1)).all():
         raise ValueError("confidences must be numbers from 0 to 1: pass softmax probabilities")
-    edges = np.linspace(0.0, 1.0, bins + 1)
+    edges = _edges(bins)
     return edges, np.clip(np.searchsorted(edges, confidences, side="left") - 1, 0, bins - 1)

@@ -10,7 +10,7 @@ from distance_runs import DistanceRun
 
 from rsbench.report.artefacts import Absent, Figure
 from rsbench.report.drawn import drawn_cells
-from rsbench.report.figures.files import render
+from rsbench.report.figures.render import render
 from rsbench.report.figures.style import style
 from rsbench.report.results import load_results
 from rsbench.report.sections import distances

@@ -16,9 +16,9 @@ from rsbench.report.figures.canvas import Axis, settle
 from rsbench.report.figures.confusion import confusion_matrix
 from rsbench.report.figures.curves import CurvePanel, Line, curves
 from rsbench.report.figures.dots import Dots, dots_with_intervals
-from rsbench.report.figures.files import render
 from rsbench.report.figures.heatmap import Colouring, Grid, heatmap
 from rsbench.report.figures.labels import Box, place_around, shorten, shorten_all, spread
+from rsbench.report.figures.render import render
 from rsbench.report.figures.scatter import Point, front, scatter_with_size
 from rsbench.report.figures.style import look, style
 from rsbench.report.figures.trajectories import Paths, trajectories

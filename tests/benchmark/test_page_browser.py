@@ -8,7 +8,7 @@ import pytest
 from browser import Browser, BrowserError, Page, find_browser
 from pages import SCRIPT, hostile_report, long_table, picture
 
-from rsbench.report.figures.files import render
+from rsbench.report.figures.render import render
 from rsbench.report.page import to_html
 from rsbench.report.writers import to_csv
 

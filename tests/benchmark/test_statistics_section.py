@@ -13,7 +13,7 @@ from scipy import stats
 from simulated import HEAD, TAIL, SimulatedRun
 
 from rsbench.report.artefacts import Absent, Table
-from rsbench.report.figures.files import render
+from rsbench.report.figures.render import render
 from rsbench.report.notes import footnotes, remarks, warnings
 from rsbench.report.results import load_results
 from rsbench.report.sections.definitions import definitions_table

@@ -16,7 +16,7 @@ from scipy import stats
 from simulated import TAIL, SimulatedRun
 
 from rsbench.report.artefacts import Absent, Figure, Table
-from rsbench.report.figures.files import render
+from rsbench.report.figures.render import render
 from rsbench.report.results import load_results
 from rsbench.report.sections.statistics import SECTION, verdicts
 from rsbench.report.sections.statistics.forest import MOST_LINES

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 from pathlib import Path
 from typing import Annotated
 
@@ -44,6 +46,9 @@ def report(
     from rsbench.report.write import write_report
     from rsbench.store import RunFolder, find_run
 
+    # The process ends after this: a last collection would walk through all records for nothing,
+    # which takes seconds with thousands of cells.
+    atexit.register(gc.freeze)
     console = Console()
     written = write_report(RunFolder(find_run(run)), only or (), out, figures)
     if not only:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rsbench.errors import RecordError
 from rsbench.report.arrays import read_arrays
 from rsbench.report.prediction_files import (
     TEST_IMAGES,
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from rsbench.report.helpers import Helpers, Promise
     from rsbench.report.rows import Row
     from rsbench.store import RunFolder
 
@@ -34,6 +37,8 @@ FROZEN = ("classes", "centroids_before", "spreads_before")
 ADAPTED = ("centroids_after", "spreads_after")
 #: In a published run: the file of ``test_images`` that holds ``FROZEN``.
 SHARED = "frozen"
+#: Cells whose predictions a helper reads at a time.
+_AT_ONCE = 250
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,25 @@ class ArtefactFiles:
         self._folder = folder
         self._reader = PredictionReader()
         self._digested: dict[str, Digested] = {}
+        self._promised: dict[str, Promise[dict[str, Digested]]] = {}
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travels to another process without what was read."""
+        return type(self), (self._folder,)
+
+    @property
+    def folder(self) -> RunFolder:
+        """The run."""
+        return self._folder
+
+    def expect(self, identifiers: Sequence[str], helpers: Helpers) -> None:
+        """Have helpers, where there are any, read the predictions that will be asked for."""
+        if not helpers.processes:
+            return
+        for begin in range(0, len(identifiers), _AT_ONCE):
+            part = tuple(identifiers[begin : begin + _AT_ONCE])
+            promise = helpers.submit(_digest_all, self._folder, part)
+            self._promised.update(dict.fromkeys(part, promise))
 
     def predictions(self, identifier: str) -> Predictions | None:
         """``predictions.parquet`` of a cell.
@@ -121,11 +145,13 @@ class ArtefactFiles:
 
     def _digest(self, identifier: str) -> Digested | None:
         """A cell's predictions, read once for everything that is asked of them for each cell."""
+        if identifier not in self._digested and identifier in self._promised:
+            self._digested.update(self._promised.pop(identifier).result())
         if identifier not in self._digested:
-            path = self._predictions_file(identifier)
-            if not path.is_file():
+            found = self._reader.digest(self._predictions_file(identifier))
+            if found is None:
                 return None
-            self._digested[identifier] = self._reader.digest(path)
+            self._digested[identifier] = found
         return self._digested[identifier]
 
     def _predictions_file(self, identifier: str) -> Path:
@@ -189,10 +215,10 @@ class ArtefactFiles:
 
     def _features(self, identifier: str, names: Sequence[str]) -> dict[str, NDArray[Any]] | None:
         path = self._folder.cell(identifier) / "features.npz"
-        if not path.is_file():
-            return None
         try:
             return read_arrays(path, names)
+        except FileNotFoundError:
+            return None
         except (OSError, ValueError, zipfile.BadZipFile) as error:
             raise damaged(path, error) from error
 
@@ -222,3 +248,18 @@ class ArtefactFiles:
             return pd.read_csv(path)
         except (OSError, ValueError) as error:
             raise damaged(path, error) from error
+
+
+def _digest_all(folder: RunFolder, identifiers: Sequence[str]) -> dict[str, Digested]:
+    """What is kept of the predictions of cells; of a damaged file nothing.
+
+    Who needs that cell reads the file again, and gets the error.
+    """
+    reader = PredictionReader()
+    found: dict[str, Digested] = {}
+    for identifier in identifiers:
+        with suppress(RecordError):
+            digested = reader.digest(folder.cell(identifier) / "predictions.parquet")
+            if digested is not None:
+                found[identifier] = digested
+    return found

@@ -15,7 +15,9 @@ from rsbench.store import RunFolder
 from rsbench.wording import near_names
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from rsbench.report.helpers import Helpers
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,11 @@ class BuiltSection:
 
     section: Section
     artefacts: tuple[Artefact, ...]
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """Those of the artefacts that are drawn."""
+        return tuple(each for each in self.artefacts if isinstance(each, Figure))
 
 
 @dataclass(frozen=True)
@@ -58,18 +65,33 @@ class Report:
 
     def figures(self) -> tuple[Figure, ...]:
         """Every figure, in order."""
-        return tuple(each for each in self.artefacts() if isinstance(each, Figure))
+        return tuple(each for built in self.sections for each in built.figures)
 
 
-def build_report(folder: RunFolder) -> Report:
+def build_report(
+    folder: RunFolder,
+    helpers: Helpers | None = None,
+    when_built: Callable[[BuiltSection], object] = lambda _: None,
+) -> Report:
     """Read a run and build every section.
+
+    Args:
+        folder: the run.
+        helpers: take over a part of the work; nobody by default.
+        when_built: is told of each section at once.
 
     Raises:
         ResultsFolderError: the folder is not a run.
         RecordError: a record or another file of a cell is damaged.
     """
-    results = load_results(folder)
-    built = [BuiltSection(section, section.build(results)) for section in all_sections()]
+    results = load_results(folder, helpers)
+    for section in all_sections():
+        if section.begin is not None:
+            section.begin(results)
+    built = []
+    for section in all_sections():
+        built.append(BuiltSection(section, section.build(results)))
+        when_built(built[-1])
     return Report(
         results,
         tuple(each for each in built if each.artefacts),

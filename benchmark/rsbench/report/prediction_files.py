@@ -98,8 +98,8 @@ class PredictionReader:
         self._labels: dict[bytes, NDArray[np.int32]] = {}
         self._hashes: dict[bytes, hashlib.blake2b] = {}
 
-    def digest(self, path: Path) -> Digested:
-        """Read a file, but keep little of it.
+    def digest(self, path: Path) -> Digested | None:
+        """Read a file, but keep little of it; None where there is no file.
 
         Raises:
             RecordError: the file is damaged.
@@ -108,6 +108,11 @@ class PredictionReader:
 
         try:
             raw = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise damaged(path, error) from error
+        try:
             with _opened(raw) as file:
                 labels, predictions, confidences = _numbers(file)
                 ids = self._hash_of_ids(file, raw, path)
@@ -151,9 +156,9 @@ def _opened(raw: bytes) -> ParquetFile:
 def _numbers(file: ParquetFile) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
     """Labels, predictions, and the confidences where they are kept."""
     table = file.read(columns=_NUMBERS, use_threads=False)
-    labels, predictions = (table.column(name).to_numpy() for name in ("label", "prediction"))
-    known = "confidence" in table.column_names
-    return labels, predictions, table.column("confidence").to_numpy() if known else None
+    # the arrays themselves: a column of chunks would load pandas for this
+    arrays = {name: table.column(name).combine_chunks().to_numpy() for name in table.column_names}
+    return arrays["label"], arrays["prediction"], arrays.get("confidence")
 
 
 def _image_ids(file: ParquetFile, path: Path) -> tuple[str, ...]:
@@ -173,16 +178,14 @@ def _shared_ids(file: ParquetFile, path: Path) -> Path | None:
 def _bytes_of_ids(metadata: FileMetaData, raw: bytes) -> bytes:
     """Digest of the column "id" as it is stored, and of how it is stored."""
     found = hashlib.blake2b(digest_size=16)
+    position = metadata.schema.names.index("id")
     for number in range(metadata.num_row_groups):
-        group = metadata.row_group(number)
-        for position in range(group.num_columns):
-            column = group.column(position)
-            if column.path_in_schema == "id":
-                starts = (column.dictionary_page_offset, column.data_page_offset)
-                start = min(each for each in starts if each is not None)
-                storage = (column.compression, column.encodings, column.num_values)
-                found.update(repr(storage).encode())
-                found.update(raw[start : start + column.total_compressed_size])
+        column = metadata.row_group(number).column(position)
+        starts = (column.dictionary_page_offset, column.data_page_offset)
+        start = min(each for each in starts if each is not None)
+        storage = (column.compression, column.encodings, column.num_values)
+        found.update(repr(storage).encode())
+        found.update(raw[start : start + column.total_compressed_size])
     return found.digest()
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from rsbench.report.helpers import Helpers
 from rsbench.report.modulators import LEARNED, control_of
 from rsbench.report.record_notes import collected_notes
 from rsbench.report.rows import Pair, Row, build_pairs, build_rows, setting_of
@@ -35,6 +36,7 @@ class RunResults:
         disclaimers: of the matrix, the targets and the backbones, each once.
         notes: what the records say a reader must know, with the number of cells it is about.
         files: predictions, features and gammas of a cell.
+        helpers: who takes over work that can be done elsewhere.
     """
 
     index: RunIndex
@@ -45,6 +47,7 @@ class RunResults:
     disclaimers: tuple[str, ...]
     notes: tuple[str, ...]
     files: ArtefactFiles
+    helpers: Helpers = field(default_factory=Helpers)
 
     @cached_property
     def pairs(self) -> tuple[Pair, ...]:
@@ -82,8 +85,12 @@ class RunResults:
         return tuple(r for r in self.rows if (r.backbone, r.target) == (backbone, target))
 
 
-def load_results(folder: RunFolder) -> RunResults:
+def load_results(folder: RunFolder, helpers: Helpers | None = None) -> RunResults:
     """Read ``run.json`` and the records that it lists.
+
+    Args:
+        folder: the run.
+        helpers: begin to read predictions meanwhile; nobody by default.
 
     Raises:
         ResultsFolderError: the folder is not a run.
@@ -91,7 +98,9 @@ def load_results(folder: RunFolder) -> RunResults:
     """
     from rsbench.report.artefact_files import ArtefactFiles
 
-    index = folder.read_index()
+    helpers = helpers or Helpers()
+    index, files = folder.read_index(), ArtefactFiles(folder)
+    files.expect([listed.id for listed in index.cells if listed.id], helpers)
     finished: list[tuple[int, Mapping[str, str], Record]] = []
     failures: dict[str, Record] = {}
     missing: list[ListedCell] = []
@@ -115,7 +124,8 @@ def load_results(folder: RunFolder) -> RunResults:
         foreign=len([each for each in folder.present() if each not in ids]),
         disclaimers=_disclaimers(index, records),
         notes=(*_lonely_controls(records), *collected_notes(records, len(index.cells))),
-        files=ArtefactFiles(folder),
+        files=files,
+        helpers=helpers,
     )
 
 

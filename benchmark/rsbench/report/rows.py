@@ -61,7 +61,7 @@ class Row:
     variant: str
     records: tuple[Record, ...]
 
-    @property
+    @cached_property
     def seeds(self) -> tuple[int, ...]:
         """Seeds of the finished cells, ascending."""
         return tuple(record.cell.seed for record in self.records)
@@ -76,7 +76,7 @@ class Row:
         """The record of the first seed: settings are the same in all of them."""
         return self.records[0]
 
-    @property
+    @cached_property
     def evaluated_on(self) -> str:
         """What the metrics are of: "test" or "validation"."""
         return self.first.cell.recipe.evaluate_on

@@ -25,6 +25,8 @@ class Section:
         build: the artefacts, in order. What the run does not hold at all (no axis, no
             modulators) gives an empty sequence, and the section is left out; what it could
             hold but lacks gives ``Absent``.
+        begin: asks the helpers of the run for what ``build`` will need, while other sections are
+            built; None where there is nothing to ask for.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Section:
     introduction: str
     files: tuple[str, ...]
     build: Callable[[RunResults], tuple[Artefact, ...]]
+    begin: Callable[[RunResults], object] | None = None
 
     def owns(self, name: str) -> bool:
         """Whether an artefact of this name is of this section."""

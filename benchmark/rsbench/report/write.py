@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from rsbench.atomic import write_file
 from rsbench.report.artefacts import Absent, Figure, Table
 from rsbench.report.build import Report, build_report, chosen
+from rsbench.report.figures.files import Drawing, write_figure
+from rsbench.report.helpers import helpers_for
 from rsbench.report.notes import shortened
 from rsbench.report.sections import all_sections
 from rsbench.report.writers import to_csv, to_latex, to_markdown, to_parquet
@@ -17,9 +19,10 @@ from rsbench.store import RunFolder, explained
 from rsbench.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from rsbench.report.build import BuiltSection
     from rsbench.report.figures.files import Rendered
 
 #: Files that a report writes, and the beginnings of names of tables that other commands write.
@@ -96,8 +99,14 @@ def write_report(
         RecordError: a record or another file of a cell is damaged.
         SettingsError: ``only`` names something that this report does not have.
     """
-    with _uncollected():
-        report = build_report(folder)
+    with _uncollected(), helpers_for(len(folder.present())) as helpers:
+        drawing = Drawing(helpers)
+
+        def draw_soon(built: BuiltSection) -> None:
+            if figures and not only:
+                drawing.announce(built.figures)
+
+        report = build_report(folder, helpers, draw_soon)
         named = [name for name in only if name != "page"]
         artefacts = chosen(report, named) if only else report.artefacts()
         place = folder.path if out is None else out
@@ -107,10 +116,10 @@ def write_report(
         page = figures and (not only or "page" in only)
         if figures:
             drawn = [each for each in artefacts if isinstance(each, Figure)]
-            rendered = _draw(report.figures() if page else drawn)
-            _write_figures([rendered[each.name] for each in drawn], place / "figures")
+            rendered = drawing.finish(report.figures() if page else drawn)
             if page:
                 _write_page(report, rendered, place / "report.html")
+            _write_figures([rendered[each.name] for each in drawn], place / "figures")
         made = {each.name for each in artefacts if not isinstance(each, Absent)}
         earlier = [each for each in _earlier(place) if each.stem not in made]
         stale = [each for each in earlier if _is_rewritten(each, report, only, figures)]
@@ -169,20 +178,12 @@ def _left(
     return tuple(left)
 
 
-def _draw(figures: Sequence[Figure]) -> dict[str, Rendered]:
-    from rsbench.report.figures.files import render_all
-
-    return render_all(figures)
-
-
 def _write_figures(rendered: Sequence[Rendered], folder: Path) -> None:
-    from rsbench.report.figures.files import write_figure
-
     for each in rendered:
         write_figure(each, folder)
 
 
-def _write_page(report: Report, rendered: dict[str, Rendered], file: Path) -> None:
+def _write_page(report: Report, rendered: Mapping[str, Rendered], file: Path) -> None:
     from rsbench.report.page import to_html
 
     with explained(file.parent):
@@ -217,4 +218,8 @@ def _uncollected() -> Iterator[None]:
         yield
     finally:
         if was_on:
+            if not gc.get_freeze_count():
+                # ages everything at once, or the next collection would walk through it after all
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()

@@ -19,33 +19,35 @@ if TYPE_CHECKING:
 #: Decimals of numbers in CSV files.
 FILE_DIGITS = 6
 _PARTS = {"mean": "mean", "std": "deviation", "low": "low", "high": "high"}
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "±": r"$\pm$",
-    "–": "--",  # noqa: RUF001 - an en dash is meant
-    "×": r"$\times$",  # noqa: RUF001 - a multiplication sign is meant
-    "γ": r"$\gamma$",  # noqa: RUF001 - the Greek letter is meant
-    "≤": r"$\leq$",
-    "≥": r"$\geq$",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "→": r"$\rightarrow$",
-    "−": r"$-$",  # noqa: RUF001 - a minus sign is meant
-    "…": r"\ldots{}",
-    # at the start of a line, these two would be read as its arguments
-    "[": "{[}",
-    "*": "{*}",
-}
+_LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "&": r"\&",
+        "%": r"\%",
+        "$": r"\$",
+        "#": r"\#",
+        "_": r"\_",
+        "{": r"\{",
+        "}": r"\}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "±": r"$\pm$",
+        "–": "--",  # noqa: RUF001 - an en dash is meant
+        "×": r"$\times$",  # noqa: RUF001 - a multiplication sign is meant
+        "γ": r"$\gamma$",  # noqa: RUF001 - the Greek letter is meant
+        "≤": r"$\leq$",
+        "≥": r"$\geq$",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        "→": r"$\rightarrow$",
+        "−": r"$-$",  # noqa: RUF001 - a minus sign is meant
+        "…": r"\ldots{}",
+        # at the start of a line, these two would be read as its arguments
+        "[": "{[}",
+        "*": "{*}",
+    }
+)
 #: What Markdown would take for HTML, an entity, emphasis, code or a link.
 _MARKDOWN = re.compile(
     r"[\\`*|]|<(?=[A-Za-z/!?])|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])|\[(?=[^\]]*\]\()"
@@ -124,6 +126,8 @@ def _harmless(note: str) -> str:
 
 def _one_line(text: str) -> str:
     """Line breaks and other control characters as spaces."""
+    if text.isprintable():
+        return text
     breaks = ("Cc", "Zl", "Zp")
     return "".join(" " if unicodedata.category(each) in breaks else each for each in text)
 
@@ -146,7 +150,7 @@ def escape_latex(text: str) -> str:
 
     Letters that are in no Latin alphabet stay as they are: they need XeLaTeX or LuaLaTeX.
     """
-    return "".join(_LATEX.get(character, character) for character in _one_line(text))
+    return _one_line(text).translate(_LATEX)
 
 
 def texts(table: Table, row: Sequence[Value]) -> list[str]:

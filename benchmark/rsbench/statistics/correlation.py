@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from rsbench.errors import NotComparableError
 from rsbench.statistics.bootstrap import DRAWS, percentiles
@@ -86,6 +86,6 @@ def _correlations(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.
 
 
 def _centred_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    ranks: NDArray[np.float64] = stats.rankdata(values, axis=1)
+    ranks: NDArray[np.float64] = scipy.stats.rankdata(values, axis=1)
     ranks -= ranks.mean(axis=1, keepdims=True)
     return ranks

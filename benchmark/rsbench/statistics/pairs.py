@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from rsbench.errors import NotComparableError
 from rsbench.statistics.bootstrap import Resamples, percentiles, two_sided_p
@@ -200,7 +200,7 @@ def wilcoxon_over_seeds(by_seed: NDArray[np.float64]) -> float | None:
         return None
     if not by_seed.any():
         return 1.0
-    return float(stats.wilcoxon(by_seed).pvalue)
+    return float(scipy.stats.wilcoxon(by_seed).pvalue)
 
 
 def _p_value(estimate: Crossed, differing: int) -> float | None:

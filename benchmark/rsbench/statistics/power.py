@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from scipy import special, stats
+import scipy
+from scipy import special
 
 from rsbench.statistics.verdicts import ALPHA
 
@@ -35,5 +36,5 @@ def power_of(effect: float, error: float, degrees: float, alpha: float = ALPHA) 
         alpha: level of the test.
     """
     critical = float(special.stdtrit(degrees, 1 - alpha / 2))
-    shifted = stats.nct(degrees, effect / error)
+    shifted = scipy.stats.nct(degrees, effect / error)
     return float(shifted.sf(critical) + shifted.cdf(-critical))

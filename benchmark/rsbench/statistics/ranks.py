@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from rsbench.errors import NotComparableError
 from rsbench.statistics.verdicts import ALPHA
@@ -64,7 +64,7 @@ def average_ranks(
     complete = [all(row[t] is not None for row in scores.values()) for t in range(len(targets))]
     used = [t for t, whole in enumerate(complete) if whole and scores]
     table = np.array([[row[t] for t in used] for row in scores.values()], dtype=np.float64)
-    means = stats.rankdata(-table, axis=0).mean(axis=1) if used else np.empty(0)
+    means = scipy.stats.rankdata(-table, axis=0).mean(axis=1) if used else np.empty(0)
     best_first = np.argsort(means, kind="stable").tolist()
     names = list(scores)
     ranks = {names[method]: float(means[method]) for method in best_first}
@@ -95,7 +95,7 @@ def critical_difference(methods: int, targets: int, alpha: float = ALPHA) -> flo
 @functools.cache
 def nemenyi_quantile(methods: int, alpha: float = ALPHA) -> float:
     """Quantile of the studentized range with infinite degrees of freedom, over sqrt 2."""
-    return float(stats.studentized_range.ppf(1 - alpha, methods, np.inf)) / math.sqrt(2)
+    return float(scipy.stats.studentized_range.ppf(1 - alpha, methods, np.inf)) / math.sqrt(2)
 
 
 def cliques(ranks: Mapping[str, float], critical: float) -> tuple[tuple[str, ...], ...]:
@@ -125,4 +125,4 @@ def _friedman_p(table: NDArray[np.float64]) -> float:
     """Friedman's chi-square with its correction for ties; 1 where all methods always tie."""
     if (table == table[0]).all():
         return 1.0
-    return float(stats.friedmanchisquare(*table).pvalue)
+    return float(scipy.stats.friedmanchisquare(*table).pvalue)

@@ -1,26 +1,24 @@
-"""Figures as PNG and SVG; the same figure gives the same bytes."""
+"""The files of figures, drawn one after the other or by helpers.
+
+Nothing here loads matplotlib before a figure is drawn in this process.
+"""
 
 from __future__ import annotations
 
-import io
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rsbench.atomic import write_file
-from rsbench.report.figures.canvas import settle
-from rsbench.report.figures.style import style
-from rsbench.report.figures.svg import compact
 from rsbench.store import explained
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from rsbench.report.artefacts import Figure
-
-#: What a palette holds.
-_COLOURS = 256
+    from rsbench.report.helpers import Helpers, Promise
 
 
 @dataclass(frozen=True)
@@ -38,55 +36,76 @@ class Rendered:
     svg: bytes
 
 
-@dataclass(frozen=True)
-class _Drawn:
-    """What matplotlib made: RGBA pixels of a size (width, height), and an SVG."""
+class Drawing:
+    """The figures of a report in the making.
 
-    figure: Figure
-    pixels: bytes
-    size: tuple[int, int]
-    is_heatmap: bool
-    svg: bytes
+    Args:
+        helpers: draw what is announced while this process does something else.
+    """
+
+    def __init__(self, helpers: Helpers) -> None:
+        self._helpers = helpers
+        self._announced: dict[str, Promise[Rendered]] = {}
+
+    def announce(self, figures: Sequence[Figure]) -> None:
+        """Say which figures will be asked for."""
+        if self._helpers.processes:
+            for each in figures:
+                self._announced[each.name] = self._helpers.submit(_render, each)
+
+    def finish(self, figures: Sequence[Figure]) -> Mapping[str, Rendered]:
+        """The figures by name, drawn when one of them is asked for."""
+        self.announce([each for each in figures if each.name not in self._announced])
+        return _DrawnWhenAsked(figures, self._draw)
+
+    def _draw(self, figures: Sequence[Figure]) -> dict[str, Rendered]:
+        if self._announced:
+            # the last one first: that is the one that no helper has begun
+            drawn = {each.name: self._announced[each.name].result() for each in reversed(figures)}
+            return {each.name: drawn[each.name] for each in figures}
+        return _render_all(figures)
 
 
-def render(figure: Figure) -> Rendered:
-    """Draw a figure; no date and no program version enter the files."""
-    return _pack(_draw(figure))
+class _DrawnWhenAsked(Mapping[str, Rendered]):
+    """Figures by name; all are drawn when the first is asked for."""
+
+    def __init__(
+        self,
+        figures: Sequence[Figure],
+        draw: Callable[[Sequence[Figure]], dict[str, Rendered]],
+    ) -> None:
+        self._figures = figures
+        self._draw = draw
+
+    @cached_property
+    def _drawn(self) -> dict[str, Rendered]:
+        return self._draw(self._figures)
+
+    def __getitem__(self, name: str) -> Rendered:
+        return self._drawn[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (each.name for each in self._figures)
+
+    def __len__(self) -> int:
+        return len(self._figures)
 
 
-def render_all(figures: Sequence[Figure]) -> dict[str, Rendered]:
-    """Draw figures one after the other, by name; each is packed while the next one is drawn."""
+def _render(figure: Figure) -> Rendered:
+    from rsbench.report.figures.render import render
+
+    return render(figure)
+
+
+def _render_all(figures: Sequence[Figure]) -> dict[str, Rendered]:
+    """Draw figures one after the other; each is packed while the next one is drawn."""
+    from rsbench.report.figures.render import draw, pack
+
     with ThreadPoolExecutor(1) as beside:
-        waiting = {each.name: beside.submit(_pack, _draw(each)) for each in figures}
+        waiting: dict[str, Future[Rendered]] = {
+            each.name: beside.submit(pack, draw(each)) for each in figures
+        }
         return {name: each.result() for name, each in waiting.items()}
-
-
-def _draw(figure: Figure) -> _Drawn:
-    with style():
-        drawing = figure.draw()
-        settle(drawing)  # once for both files
-        pixels, svg = io.BytesIO(), io.BytesIO()
-        drawing.savefig(pixels, format="raw")
-        drawing.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-    return _Drawn(
-        figure=figure,
-        pixels=pixels.getvalue(),
-        size=drawing.canvas.get_width_height(physical=True),
-        is_heatmap=any(axes.images for axes in drawing.axes),
-        svg=svg.getvalue(),
-    )
-
-
-def _pack(drawn: _Drawn) -> Rendered:
-    """A PNG in 256 colours, a third of the size; a heatmap, whose colours are data, keeps all."""
-    from PIL import Image
-
-    picture = Image.frombytes("RGBA", drawn.size, drawn.pixels).convert("RGB")
-    if not drawn.is_heatmap or picture.getcolors(_COLOURS) is not None:
-        picture = picture.quantize(_COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    png = io.BytesIO()
-    picture.save(png, format="PNG", optimize=True)
-    return Rendered(drawn.figure, png.getvalue(), compact(drawn.svg))
 
 
 def write_figure(rendered: Rendered, folder: Path) -> None:

@@ -74,7 +74,7 @@ class Part:
     anchor: str
     title: str
     table: TableView | None = None
-    figure: FigureView | None = None
+    figure: Figure | None = None
     absent: Absent | None = None
 
 
@@ -107,11 +107,13 @@ def render_page(report: Report, rendered: Mapping[str, Rendered]) -> str:
     """
     style = (TEMPLATES / "page.css").read_text(encoding="utf-8")
     script = "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    # before any figure is asked for: helpers may still be drawing
+    content = _content(report)
     return (
-        _environment()
+        _environment(rendered)
         .get_template("page.html")
         .render(
-            **_content(report, rendered),
+            **content,
             policy=_policy(style, script),
             style=Markup(style),
             script=Markup(script),
@@ -119,7 +121,10 @@ def render_page(report: Report, rendered: Mapping[str, Rendered]) -> str:
     )
 
 
-def _environment() -> Environment:
+def _environment(rendered: Mapping[str, Rendered]) -> Environment:
+    def view(figure: Figure) -> FigureView:
+        return figure_view(rendered[figure.name])
+
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -128,6 +133,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["marked"] = marked
+    environment.filters["view"] = view
     environment.filters["number"] = lambda value: f"{value:,}"
     return environment
 
@@ -145,10 +151,10 @@ def _policy(style: str, script: str) -> str:
     )
 
 
-def _content(report: Report, rendered: Mapping[str, Rendered]) -> dict[str, Any]:
+def _content(report: Report) -> dict[str, Any]:
     results, anchors = report.results, Anchors()
     records = all_records(results)
-    views = _Views(rendered, records, anchors)
+    views = _Views(records, anchors)
     summary = summarise_run(results)
     cautions = (f"**{each}**" for each in summary.cautions)
     views.in_summary = frozenset((*summary.remarks, *cautions, *table_cautions(results)))
@@ -166,10 +172,7 @@ def _content(report: Report, rendered: Mapping[str, Rendered]) -> dict[str, Any]
 class _Views:
     """Turns what a report is made of into what the templates show."""
 
-    def __init__(
-        self, rendered: Mapping[str, Rendered], records: Sequence[Record], anchors: Anchors
-    ) -> None:
-        self._rendered = rendered
+    def __init__(self, records: Sequence[Record], anchors: Anchors) -> None:
         self._numbers = {record.id: number for number, record in enumerate(records)}
         self._anchors = anchors
         self.in_summary: frozenset[str] = frozenset()
@@ -192,7 +195,7 @@ class _Views:
         if isinstance(artefact, Table):
             return Part(anchor, artefact.title, table=self.table(artefact, anchor))
         if isinstance(artefact, Figure):
-            return Part(anchor, artefact.title, figure=figure_view(self._rendered[artefact.name]))
+            return Part(anchor, artefact.title, figure=artefact)
         return Part(anchor, artefact.title, absent=artefact)
 
     def table(self, table: Table, anchor: str) -> TableView:

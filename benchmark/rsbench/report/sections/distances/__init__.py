@@ -19,7 +19,7 @@ from rsbench.report.sections.distances.embedding import embedding_figure, panels
 from rsbench.report.sections.distances.gain import gain_figure
 from rsbench.report.sections.distances.link import find_links, link_artefacts
 from rsbench.report.sections.distances.matrix import matrix_figure
-from rsbench.report.sections.distances.measured import measure_run
+from rsbench.report.sections.distances.measured import begin_measuring, measure_run
 from rsbench.report.sections.distances.tables import (
     distance_table,
     missing_features,
@@ -105,4 +105,5 @@ SECTION = Section(
     ),
     files=("distances", "distance_*", "embedding*"),
     build=_build,
+    begin=begin_measuring,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rsbench.report.artefacts import Absent, Figure
@@ -63,7 +64,7 @@ def bar_chart(transfer: DrawnTransfer, rows: Sequence[MeasuredRow]) -> Figure | 
         name=name,
         title=title,
         caption=_caption(bars),
-        draw=lambda: _draw(bars, reference, transfer),
+        draw=partial(_draw, bars, reference, transfer),
         alt=_message(bars, reference, transfer),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rsbench.report.artefacts import Absent, Figure
@@ -67,7 +68,7 @@ def embedding_figure(
         name=name,
         title=title,
         caption=_caption(kept),
-        draw=lambda: _draw(kept, files, transfer),
+        draw=partial(_draw, kept, files, transfer),
         alt=_message(kept, transfer),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rsbench.report.artefacts import Absent, Figure
@@ -47,7 +48,7 @@ def gain_figure(
         name=name,
         title=title,
         caption=_caption(shown),
-        draw=lambda: _draw(shown, transfer),
+        draw=partial(_draw, shown, transfer),
         alt=_message(shown, transfer),
     )
 

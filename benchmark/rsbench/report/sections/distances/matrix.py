@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,7 +47,7 @@ def matrix_figure(
         name=name,
         title=title,
         caption=_caption(chosen, pairs),
-        draw=lambda: _draw(pairs, f"{method}, {transfer.title}"),
+        draw=partial(_draw, pairs, f"{method}, {transfer.title}"),
         alt=_message(pairs, method),
     )
 

@@ -16,6 +16,7 @@ from rsbench.distances import (
     class_distances,
 )
 from rsbench.groups import GROUP_NAMES
+from rsbench.report.artefact_files import ArtefactFiles
 from rsbench.report.artefacts import Measure
 
 if TYPE_CHECKING:
@@ -25,14 +26,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rsbench.record import Record
-    from rsbench.report.artefact_files import ArtefactFiles, ClassFeatures
+    from rsbench.report.artefact_files import ClassFeatures
+    from rsbench.report.helpers import Promise
     from rsbench.report.results import RunResults
     from rsbench.report.rows import Row
+    from rsbench.store import RunFolder
 
 State = Literal["before", "after"]
 Quantity = Literal["distance", "spread", "ratio"]
 #: The groups of classes that means are over; "overall" is all of them.
 GROUPS = (*GROUP_NAMES, "overall")
+#: Cells that a helper measures at a time.
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,46 @@ class CellDistances:
 
     distances: ClassDistances
     groups: Mapping[str, GroupDistances]
+
+
+@dataclass(frozen=True)
+class StateDistances:
+    """Distances of one cell.
+
+    Attributes:
+        before: of the frozen backbone.
+        after: of the trained model.
+    """
+
+    before: CellDistances
+    after: CellDistances
+
+
+@dataclass(frozen=True)
+class TestedCell:
+    """What the distances of a cell depend on besides its features.
+
+    Attributes:
+        id: of the cell.
+        counts: test images by class; empty where the record does not tell.
+        groups: the classes of each of ``GROUP_NAMES``.
+    """
+
+    __test__ = False  # no class of tests
+
+    id: str
+    counts: tuple[int, ...]
+    groups: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def of(cls, record: Record) -> TestedCell:
+        """That of a record."""
+        groups = tuple(record.groups.get(name, ()) for name in GROUP_NAMES)
+        return cls(record.id, record.test_counts, groups)
+
+    def images_of(self, classes: Sequence[int]) -> list[int]:
+        """Test images of these classes; 0 where the record does not tell."""
+        return [self.counts[each] if each < len(self.counts) else 0 for each in classes]
 
 
 @dataclass(frozen=True)
@@ -118,14 +163,31 @@ class MeasuredRun:
         return partly + sum(len(row.records) for row in self.absent)
 
 
+def begin_measuring(results: RunResults) -> None:
+    """Ask for the distances of every cell; ``measure_run`` collects them."""
+    results.once(_promises)
+
+
+def _promises(results: RunResults) -> list[Promise[dict[str, StateDistances]]]:
+    cells = [TestedCell.of(record) for row in results.rows for record in row.records]
+    return [
+        results.helpers.submit(
+            measure_cells, results.files.folder, tuple(cells[begin : begin + _AT_ONCE])
+        )
+        for begin in range(0, len(cells), _AT_ONCE)
+    ]
+
+
 def measure_run(results: RunResults) -> MeasuredRun:
-    """Read the class means of every cell, in the default variant.
+    """The distances of every cell that kept its class means, in the default variant.
 
     Raises:
         RecordError: a ``features.npz`` is damaged.
     """
-    meter = Meter(results.files)
-    measured = [(row, meter.row(row)) for row in results.rows]
+    found: dict[str, StateDistances] = {}
+    for promise in results.once(_promises):
+        found.update(promise.result())
+    measured = [(row, measured_row(row, found)) for row in results.rows]
     return MeasuredRun(
         results,
         tuple(found for _, found in measured if found is not None),
@@ -133,53 +195,55 @@ def measure_run(results: RunResults) -> MeasuredRun:
     )
 
 
-class Meter:
-    """Measures rows in one variant; what cells share (the frozen backbone) is measured once."""
+def measure_cells(
+    folder: RunFolder, cells: Sequence[TestedCell], variant: Variant = DEFAULT
+) -> dict[str, StateDistances]:
+    """Distances of those cells of a run that kept their class means, by id.
 
-    def __init__(self, files: ArtefactFiles, variant: Variant = DEFAULT) -> None:
-        self._files = files
+    Raises:
+        RecordError: a ``features.npz`` is damaged.
+    """
+    files, meter = ArtefactFiles(folder), Meter(variant)
+    read = ((cell, files.class_features(cell.id)) for cell in cells)
+    return {cell.id: meter.measure(cell, each) for cell, each in read if each is not None}
+
+
+def measured_row(row: Row, found: Mapping[str, StateDistances]) -> MeasuredRow | None:
+    """A row with the distances of its cells by id; None where none of them has any."""
+    kept = tuple(record for record in row.records if record.id in found)
+    if not kept:
+        return None
+    return MeasuredRow(
+        replace(row, records=kept),
+        before={record.id: found[record.id].before for record in kept},
+        after={record.id: found[record.id].after for record in kept},
+        without=len(row.records) - len(kept),
+    )
+
+
+class Meter:
+    """Measures cells in one variant; what cells share (the frozen backbone) is measured once."""
+
+    def __init__(self, variant: Variant = DEFAULT) -> None:
         self._variant = variant
         self._frozen: dict[object, CellDistances] = {}
 
-    def row(self, row: Row) -> MeasuredRow | None:
-        """The row's distances; None where no cell kept its class means."""
-        read = [(record, self._files.class_features(record.id)) for record in row.records]
-        return self.cells(row, [(record, found) for record, found in read if found is not None])
+    def measure(self, cell: TestedCell, features: ClassFeatures) -> StateDistances:
+        """A cell's distances in both states."""
+        after = self._distances(features.centroids_after, features, cell)
+        return StateDistances(self._before(features, cell), after)
 
-    def cells(self, row: Row, read: Sequence[tuple[Record, ClassFeatures]]) -> MeasuredRow | None:
-        """The same from what was read of the cells.
-
-        Args:
-            row: whose cells they are.
-            read: those that kept their class means.
-        """
-        if not read:
-            return None
-        before = {record.id: self._before(features, record) for record, features in read}
-        after = {record.id: self._cell(f.centroids_after, f, record) for record, f in read}
-        kept = tuple(record for record, _ in read)
-        without = len(row.records) - len(kept)
-        return MeasuredRow(replace(row, records=kept), before, after, without)
-
-    def _before(self, features: ClassFeatures, record: Record) -> CellDistances:
+    def _before(self, features: ClassFeatures, cell: TestedCell) -> CellDistances:
         digest = hashlib.blake2b(features.centroids_before.tobytes()).digest()
-        groups = tuple(record.groups.get(name, ()) for name in GROUP_NAMES)
-        key = (digest, features.classes.tobytes(), record.test_counts, groups)
+        key = (digest, features.classes.tobytes(), cell.counts, cell.groups)
         if key not in self._frozen:
-            self._frozen[key] = self._cell(features.centroids_before, features, record)
+            self._frozen[key] = self._distances(features.centroids_before, features, cell)
         return self._frozen[key]
 
-    def _cell(
-        self, centroids: NDArray[np.float32], features: ClassFeatures, record: Record
+    def _distances(
+        self, centroids: NDArray[np.float32], features: ClassFeatures, cell: TestedCell
     ) -> CellDistances:
-        groups = [record.groups.get(name, ()) for name in GROUP_NAMES]
-        counts = _image_counts(record, features.classes.tolist())
-        found = class_distances(features.classes, centroids, counts, groups, self._variant)
-        means = {name: found.over(each) for name, each in zip(GROUP_NAMES, groups, strict=True)}
+        counts = cell.images_of(features.classes.tolist())
+        found = class_distances(features.classes, centroids, counts, cell.groups, self._variant)
+        means = {n: found.over(each) for n, each in zip(GROUP_NAMES, cell.groups, strict=True)}
         return CellDistances(found, means | {"overall": found.over()})
-
-
-def _image_counts(record: Record, classes: Sequence[int]) -> list[int]:
-    """Test images of these classes; 0 where the record does not say."""
-    known = record.test_counts
-    return [known[each] if each < len(known) else 0 for each in classes]

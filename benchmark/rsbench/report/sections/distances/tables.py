@@ -14,6 +14,8 @@ from rsbench.report.sections.distances.measured import (
     MeasuredRun,
     Meter,
     State,
+    TestedCell,
+    measured_row,
 )
 from rsbench.report.tables.layout import transfer_title
 
@@ -169,7 +171,7 @@ def variant_table(run: MeasuredRun) -> Table:
     """Every variant of the definition for the first rows, after and before adaptation."""
     shown = run.rows[:MOST_ROWS]
     labels = label_columns([each.row for each in shown])
-    meters = {variant: Meter(run.results.files, variant) for variant in VARIANTS}
+    meters = {variant: Meter(variant) for variant in VARIANTS}
     lines, cells = [], []
     for each in shown:
         for variant, measured in _in_variants(each, meters, run.results.files):
@@ -218,10 +220,10 @@ def _variant_fields(variant: Variant) -> tuple[Value, ...]:
 def _in_variants(
     each: MeasuredRow, meters: Mapping[Variant, Meter], files: ArtefactFiles
 ) -> Iterator[tuple[Variant, MeasuredRow]]:
-    read = [(record, files.class_features(record.id)) for record in each.row.records]
-    known = [(record, found) for record, found in read if found is not None]
+    read = [(TestedCell.of(record), files.class_features(record.id)) for record in each.row.records]
     for variant, meter in meters.items():
-        measured = meter.cells(each.row, known)
+        found = {cell.id: meter.measure(cell, one) for cell, one in read if one is not None}
+        measured = measured_row(each.row, found)
         if measured is not None:
             yield variant, measured
 
