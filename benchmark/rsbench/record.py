@@ -13,6 +13,7 @@ from rsbench.cell import Cell
 from rsbench.errors import RecordError
 from rsbench.imagery import RGB
 from rsbench.settings import Settings
+from rsbench.wording import first_problem
 
 SCHEMA_VERSION = 1
 
@@ -182,11 +183,7 @@ def _explained(raw: bytes, error: ValidationError, path: Path, remedy: str) -> R
     version = data.get("schema_version") if isinstance(data, dict) else None
     if version != SCHEMA_VERSION:
         return _other_schema(version, path, remedy)
-    first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"])
-    return RecordError(
-        f"the record is damaged: field {field}: {first['msg']}", where=path, remedy=remedy
-    )
+    return RecordError(f"the record is damaged: {first_problem(error)}", where=path, remedy=remedy)
 
 
 def _other_schema(version: object, path: Path, remedy: str) -> RecordError:

@@ -28,6 +28,7 @@ from rsbench.cell import cell_id, control_in, full_method, label_of
 from rsbench.errors import CellError, RecordError, ResultsFolderError
 from rsbench.record import Record, read_record
 from rsbench.settings import Settings
+from rsbench.wording import first_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -160,11 +161,13 @@ class RunFolder:
         try:
             data = json.loads(self.index_file.read_text(encoding="utf-8"))
             index = RunIndex.model_validate(data)
-        except (OSError, ValueError, ValidationError) as error:
+        except (OSError, ValueError) as error:
+            wrong = first_problem(error) if isinstance(error, ValidationError) else error
             raise ResultsFolderError(
-                f"the list of cells cannot be read: {error}",
+                f"the list of cells cannot be read: {wrong}",
                 where=self.index_file,
-                remedy="delete this file and run the sweep again: finished cells are kept",
+                remedy="use the rsbench that wrote it, or delete this file and run the sweep "
+                "again: finished cells are kept",
             ) from error
         if index.schema_version != RUN_SCHEMA:
             raise ResultsFolderError(

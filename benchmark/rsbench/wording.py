@@ -49,6 +49,17 @@ def option_problem(
     return (f"option {name!r}: {text}" if name else text), remedy
 
 
+def first_problem(error: ValidationError) -> str:
+    """Field and message of the first thing that is wrong with a file, and how many more there are.
+
+    For files that rsbench writes: nobody mends them by hand.
+    """
+    first = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    more = f" (and {error.error_count() - 1:,} more)" if error.error_count() > 1 else ""
+    return f"field {field}: {first['msg']}{more}"
+
+
 def _written(error: ErrorDetails, given: Any) -> list[str | int]:
     """The part of an error's location that a reader wrote: no names of validators and unions."""
     path: list[str | int] = []

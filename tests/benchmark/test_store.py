@@ -198,6 +198,12 @@ class TestUsable:
         folder.index_file.unlink()
         folder.check_usable("little")
 
+    def test_list_with_unknown_fields_names_the_first_one(self, folder: RunFolder) -> None:
+        folder.path.mkdir()
+        data = make_index().model_dump(mode="json") | {"one": 1, "two": 2}
+        folder.index_file.write_text(json.dumps(data))
+        self.refused(folder, r"field one: Extra inputs are not permitted \(and 1 more\)")
+
     def test_list_of_another_schema(self, folder: RunFolder) -> None:
         folder.path.mkdir()
         data = make_index().model_dump(mode="json") | {"schema_version": 99}
