@@ -31,8 +31,8 @@ from pages import (
 from records import make_run
 
 from rsbench.report.artefacts import Column, Table
-from rsbench.report.figures.files import Rendered
 from rsbench.report.figures.render import render
+from rsbench.report.figures.rendered import Rendered
 from rsbench.report.page import cells, to_html
 from rsbench.report.page.embed import packed
 from rsbench.report.page.page import TEMPLATES

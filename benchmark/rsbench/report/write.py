@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from rsbench.atomic import write_file
 from rsbench.report.artefacts import Absent, Figure, Table
 from rsbench.report.build import Report, build_report, chosen
-from rsbench.report.figures.files import Drawing, write_figure
+from rsbench.report.figures.drawing import Drawing
+from rsbench.report.figures.rendered import write_figure
 from rsbench.report.helpers import helpers_for
 from rsbench.report.notes import shortened
 from rsbench.report.sections import all_sections
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rsbench.report.build import BuiltSection
-    from rsbench.report.figures.files import Rendered
+    from rsbench.report.figures.rendered import Rendered
 
 #: Files that a report writes, and the beginnings of names of tables that other commands write.
 _SUFFIXES = frozenset({".csv", ".md", ".tex", ".parquet", ".png", ".svg"})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rsbench.report.figures.canvas import settle
-from rsbench.report.figures.files import Rendered
+from rsbench.report.figures.rendered import Rendered
 from rsbench.report.figures.style import style
 from rsbench.report.figures.svg import compact
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rsbench.report.build import Report
-    from rsbench.report.figures.files import Rendered
+    from rsbench.report.figures.rendered import Rendered
 
 
 def to_html(report: Report, rendered: Mapping[str, Rendered]) -> str:

@@ -11,7 +11,7 @@ from rsbench.report.page.embed import data_uri, svg_uri
 
 if TYPE_CHECKING:
     from rsbench.report.artefacts import Figure
-    from rsbench.report.figures.files import Rendered
+    from rsbench.report.figures.rendered import Rendered
 
 #: Pixels of a PNG file in one inch, as ``figures.style`` saves them.
 _PNG_DPI = 200

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from rsbench.record import Record
     from rsbench.report.build import BuiltSection, Report
-    from rsbench.report.figures.files import Rendered
+    from rsbench.report.figures.rendered import Rendered
 
 TEMPLATES = Path(__file__).parent / "templates"
 #: Parts of the script, in the order in which they need each other.

@@ -1,4 +1,4 @@
-"""The files of figures, drawn one after the other or by helpers.
+"""The figures of a report, drawn one after the other or by helpers.
 
 Nothing here loads matplotlib before a figure is drawn in this process.
 """
@@ -7,33 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from rsbench.atomic import write_file
-from rsbench.store import explained
+from rsbench.report.figures.rendered import Rendered
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rsbench.report.artefacts import Figure
     from rsbench.report.helpers import Helpers, Promise
-
-
-@dataclass(frozen=True)
-class Rendered:
-    """A figure in both formats.
-
-    Attributes:
-        figure: what it is.
-        png: the PNG file.
-        svg: the SVG file.
-    """
-
-    figure: Figure
-    png: bytes
-    svg: bytes
 
 
 class Drawing:
@@ -106,16 +87,3 @@ def _render_all(figures: Sequence[Figure]) -> dict[str, Rendered]:
             each.name: beside.submit(pack, draw(each)) for each in figures
         }
         return {name: each.result() for name, each in waiting.items()}
-
-
-def write_figure(rendered: Rendered, folder: Path) -> None:
-    """Write both files.
-
-    Raises:
-        ResultsFolderError: the folder cannot be written.
-    """
-    name = rendered.figure.name
-    with explained(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        write_file(folder / f"{name}.png", rendered.png)
-        write_file(folder / f"{name}.svg", rendered.svg)
