@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 
 from rsbench.backbone import Normalisation
 from rsbench.cell import Cell
+from rsbench.copies import how_to_mend
 from rsbench.errors import RecordError
 from rsbench.imagery import RGB
 from rsbench.settings import Settings
@@ -158,7 +159,7 @@ def read_record(path: Path) -> Record:
     Raises:
         RecordError: the file is missing, is not JSON, misses fields, or has another schema.
     """
-    remedy = f"delete the folder {path.parent} and run the sweep again: only this cell is redone"
+    remedy = how_to_mend(path.parent)
     try:
         raw = path.read_bytes()
         # text and fields at once: twice as fast as one after the other
@@ -183,6 +184,8 @@ def _explained(raw: bytes, error: ValidationError, path: Path, remedy: str) -> R
     version = data.get("schema_version") if isinstance(data, dict) else None
     if version != SCHEMA_VERSION:
         return _other_schema(version, path, remedy)
+    if error.errors(include_url=False)[0]["type"] == "extra_forbidden":
+        remedy = f"use the rsbench that wrote it, or {remedy}"
     return RecordError(f"the record is damaged: {first_problem(error)}", where=path, remedy=remedy)
 
 

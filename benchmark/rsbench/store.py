@@ -25,6 +25,7 @@ from pydantic import Field, ValidationError
 
 from rsbench.atomic import write_file
 from rsbench.cell import cell_id, control_in, full_method, label_of
+from rsbench.copies import RESTORE, how_to_mend, is_copy
 from rsbench.errors import CellError, RecordError, ResultsFolderError
 from rsbench.record import Record, read_record
 from rsbench.settings import Settings
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 RUN_SCHEMA = 1
 SCRATCH = ".tmp-"
-OWN_NAMES = {"run.json", "matrix.yaml", "cells", "tables", "logs"}
+OWN_NAMES = {"run.json", "matrix.yaml", "cells", "tables", "figures", "report.html", "logs"}
 #: Runs that an error names.
 _MOST_NAMED = 20
 _numbers = itertools.count()
@@ -135,7 +136,7 @@ class RunFolder:
                 f"the record does not belong in this folder: its settings hash to "
                 f"{cell_id(record.identity)} and it calls itself {record.id}",
                 where=path,
-                remedy=f"delete the folder {path.parent} and run the sweep again",
+                remedy=how_to_mend(path.parent),
             )
         return record
 
@@ -166,8 +167,10 @@ class RunFolder:
             raise ResultsFolderError(
                 f"the list of cells cannot be read: {wrong}",
                 where=self.index_file,
-                remedy="use the rsbench that wrote it, or delete this file and run the sweep "
-                "again: finished cells are kept",
+                remedy=f"use the rsbench that wrote it, or {RESTORE}"
+                if is_copy(self.path)
+                else "use the rsbench that wrote it, or delete this file and run the sweep again: "
+                "finished cells are kept",
             ) from error
         if index.schema_version != RUN_SCHEMA:
             raise ResultsFolderError(
@@ -257,7 +260,7 @@ class RunFolder:
 
     def check_usable(self, matrix: str, gamma_from: str = "") -> None:
         """Raise ResultsFolderError unless ``rsbench run`` may write ``matrix`` here."""
-        if is_published(self.path):
+        if is_copy(self.path):
             raise ResultsFolderError(
                 "published results are never resumed from or written to",
                 where=self.path,
@@ -370,12 +373,6 @@ def find_run(run: str) -> Path:
     return below if not path.exists() and below.exists() else path
 
 
-def is_published(path: Path) -> bool:
-    """Whether ``path`` lies below a folder ``results/published``."""
-    parts = path.resolve().parts
-    return ("results", "published") in itertools.pairwise(parts)
-
-
 def without_weights(cell: Path) -> CellError | None:
     """Why a finished cell has no trained weights; None where it has the file.
 
@@ -384,9 +381,7 @@ def without_weights(cell: Path) -> CellError | None:
     """
     if (cell / "adapter.safetensors").exists():
         return None
-    run = cell.parent.parent
-    # only a published copy keeps what its cells share in a folder of its own
-    if is_published(cell) or (run / "test_images").is_dir():
+    if is_copy(cell.parent.parent):
         what = "published copies hold no weights: 'rsbench publish' leaves them out on purpose"
         remedy = "name the cell of the run that was published, or train it again into a new folder"
     else:

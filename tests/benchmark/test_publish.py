@@ -20,10 +20,11 @@ from records import (
 from typer.testing import CliRunner
 
 from rsbench.cli import app
-from rsbench.errors import ResultsFolderError, SettingsError
+from rsbench.errors import RecordError, ResultsFolderError, SettingsError
 from rsbench.finished.publish import publish, without_paths
 from rsbench.report.artefact_files import ArtefactFiles
 from rsbench.report.prediction_files import PredictionReader
+from rsbench.report.write import write_report
 from rsbench.store import RunFolder
 
 LABELS = np.repeat(np.arange(3), 4)
@@ -208,12 +209,34 @@ def test_the_report_of_the_copy_is_rebuilt_byte_by_byte(run: RunFolder, tmp_path
     copy = tmp_path / "published" / "mine"
     about = (copy / "README.md").read_text()
     assert "2 finished, 1 failed, 0 missing" in about
-    assert "rsbench report results/published/mine" in about
+    assert "from the folder that holds this one: `rsbench report mine`" in about
     before = {p: p.read_bytes() for p in sorted(copy.rglob("*")) if p.is_file()}
     assert copy / "report.html" in before
     again = CliRunner().invoke(app, ["report", str(copy), "--figures"])
     assert again.exit_code == 0, again.output
     assert {p: p.read_bytes() for p in sorted(copy.rglob("*")) if p.is_file()} == before
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", ""])
+def test_its_name_is_no_path(run: RunFolder, tmp_path: Path, name: str) -> None:
+    arguments = ["publish", str(run.path), "--out", str(tmp_path / "published"), "--as", name]
+    result = CliRunner().invoke(app, arguments)
+    assert isinstance(result.exception, SettingsError)
+    assert not (tmp_path / "published").exists()
+
+
+@pytest.mark.parametrize("pattern", ["test_images/*.parquet", "test_images/*.npz", "cells/*/*.npz"])
+def test_a_damaged_file_of_a_copy_is_restored_not_trained_again(
+    run: RunFolder, tmp_path: Path, pattern: str
+) -> None:
+    done = publish(run, tmp_path / "copy")
+    file = min(done.folder.path.glob(pattern))
+    file.write_bytes(file.read_bytes()[:-40])
+    with pytest.raises(RecordError, match="cannot be read") as caught:
+        write_report(done.folder)
+    assert caught.value.where == str(file)
+    assert "restore the file" in caught.value.remedy
+    assert "delete" not in caught.value.remedy
 
 
 def test_its_readme_says_what_was_left_out(run: RunFolder, tmp_path: Path) -> None:

@@ -78,6 +78,11 @@ class TestStaleFiles:
         assert is_there(folder, "figures/forest_mean.png")
         assert "left as they were, maybe older than the records: statistics (1)" in written.text
 
+    def test_figures_that_were_named_and_not_drawn_are_told(self, folder: RunFolder) -> None:
+        text = write_report(folder, only=["figures"], figures=False).text
+        assert "nothing could be made" in text
+        assert "not drawn, as asked: " in text
+
     def test_a_whole_report_tells_none_of_this(self, folder: RunFolder) -> None:
         leave(folder, "figures/forest_mean.png")
         written = write_report(folder, figures=False)

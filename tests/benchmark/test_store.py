@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rsbench.cell import Cell, cell_id
+from rsbench.copies import is_published
 from rsbench.errors import RecordError, ResultsFolderError
 from rsbench.record import Failure, Record
 from rsbench.settings import PluginChoice
-from rsbench.store import RunFolder, RunIndex, is_published
+from rsbench.store import RunFolder, RunIndex
 
 if TYPE_CHECKING:
     from pathlib import Path

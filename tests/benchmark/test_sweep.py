@@ -338,6 +338,40 @@ class TestBadInput:
         assert "delete the folder" in caught.value.remedy
         assert world.started() == before
 
+    def test_record_with_an_unknown_field_may_be_of_another_rsbench(self, world: World) -> None:
+        world.run(only=["seed=0"])
+        record = next(world.out.glob("cells/[!.]*/record.json"))
+        record.write_text(json.dumps(json.loads(record.read_text()) | {"colour": "red"}))
+        with pytest.raises(RecordError, match="field colour") as caught:
+            world.run()
+        assert caught.value.remedy.startswith("use the rsbench that wrote it, or delete")
+
+    def test_damaged_file_of_a_finished_cell_costs_the_report_not_what_was_trained(
+        self, world: World
+    ) -> None:
+        world.run(only=["seed=0"])
+        cell = next(world.out.glob("cells/[!.]*"))
+        (cell / "predictions.parquet").write_bytes(b"PAR1")
+        assert world.run() == 1
+        assert len(world.records()) == 6
+        assert f"Error: {cell / 'predictions.parquet'}: " in world.printed
+        assert "they are kept, but the report could not be made" in world.printed
+        with pytest.raises(RecordError, match="cannot be read"):
+            world.run()
+
+    def test_a_folder_whose_list_of_cells_was_deleted_goes_on(self, world: World) -> None:
+        world.run()
+        assert (world.out / "report.html").exists()
+        (world.out / "run.json").unlink()
+        assert world.run() == 0
+        assert "trained 0 cells, found 6 finished" in world.printed
+
+    def test_a_published_copy_is_refused_wherever_it_lies(self, world: World) -> None:
+        world.run()
+        (world.out / "test_images").mkdir()
+        with pytest.raises(ResultsFolderError, match="published"):
+            world.run()
+
     def test_published_results_are_refused(self, world: World) -> None:
         world.out = world.folder / "results" / "published" / "little"
         with pytest.raises(ResultsFolderError, match="published"):

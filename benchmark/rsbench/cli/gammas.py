@@ -101,13 +101,14 @@ def _prune(
     cell: FinishedCell, values: Gammas, folders: Folders, device: str, console: Console
 ) -> None:
     restored = restore_cell(cell, folders, device)
+    from rsbench.copies import is_copy
     from rsbench.finished.prune import prune, to_csv  # loads torch
-    from rsbench.store import explained, is_published
+    from rsbench.store import explained
 
     results = prune(restored, values, folders)
     console.print()
     _print_pruned(results, console)
-    if cell.run is None or is_published(cell.run.path):
+    if cell.run is None or is_copy(cell.run.path):
         _line(console, "not written to a file: the cell is in no run folder of one's own")
         return
     from rsbench.atomic import write_file

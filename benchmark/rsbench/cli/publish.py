@@ -55,6 +55,7 @@ def publish(
 
     'rsbench report' on the copy gives the same bytes again.
     """
+    from rsbench.errors import SettingsError
     from rsbench.finished.about import write_about
     from rsbench.finished.publish import publish as copy
     from rsbench.report.build import build_report, chosen
@@ -63,6 +64,10 @@ def publish(
     from rsbench.store import RunFolder, find_run
     from rsbench.wording import counted
 
+    if name is not None and (name in ("", ".", "..") or Path(name).name != name):
+        raise SettingsError(
+            f"--as takes a name, not a path: {name!r}", remedy="say the folder above it with --out"
+        )
     folder = RunFolder(find_run(run))
     report = build_report(folder)
     chosen(report, [part for part in only or () if part != "page"])  # before anything is copied

@@ -43,6 +43,7 @@ def report(
     from rich.console import Console
 
     from rsbench.report.console import print_results
+    from rsbench.report.notes import gaps
     from rsbench.report.write import write_report
     from rsbench.store import RunFolder, find_run
 
@@ -53,4 +54,6 @@ def report(
     written = write_report(RunFolder(find_run(run)), only or (), out, figures)
     if not only:
         print_results(written.report.results, console)
+    for line in gaps(written.report.results) if only else ():
+        console.print(line.replace("**", ""), markup=False, highlight=False, soft_wrap=True)
     console.print(written.text, markup=False, highlight=False, soft_wrap=True)

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rsbench.atomic import write_file
+from rsbench.copies import is_copy
 from rsbench.report.writers import texts, to_csv, to_markdown
-from rsbench.store import RunFolder, explained, is_published
+from rsbench.store import RunFolder, explained
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,7 +24,7 @@ def place_of(folder: RunFolder, out: Path | None) -> Path | None:
     """Where tables go: ``out``, else the run's own; None for a published run without ``out``."""
     if out is not None:
         return out.expanduser().absolute()
-    return None if is_published(folder.path) else folder.tables
+    return None if is_copy(folder.path) else folder.tables
 
 
 def write_comparison(tables: Sequence[Table], readable: Sequence[Table], place: Path) -> list[Path]:

@@ -31,7 +31,8 @@ def write_about(
 
     Args:
         results: the published run.
-        folder: its folder; the text names it as seen from the working directory.
+        folder: its folder; the text names it as seen from the working directory, or, where it
+            is elsewhere, from the folder that holds it.
         only: the parts of the report that it holds; nothing for all of it.
         left_out: keys of ``LEFT_OUT``: what the copy does not hold, besides the weights.
     """
@@ -40,11 +41,11 @@ def write_about(
 
 
 def _seen_from_here(folder: Path) -> str:
-    """The path without the parts that are this machine's; the usual place for one elsewhere."""
+    """The path without the parts that are this machine's; the name alone for one elsewhere."""
     place, here = folder.resolve(), Path.cwd()
     if place.is_relative_to(here):
         return place.relative_to(here).as_posix()
-    return f"results/published/{place.name}"
+    return place.name
 
 
 def about(
@@ -64,13 +65,17 @@ def about(
         f"- Code: {_counted(_commit(place) for place in places)}; {_versions(places)}.",
         f"- Machine: {_counted(_machine(place) for place in places)}.",
         f"- Cost: {_cost(records)}.",
-        f"- Rebuild the report: `{rebuild}`. The same rsbench and package versions give the same "
-        "bytes.",
+        f"- Rebuild the report{_from_where(place)}: `{rebuild}`. The same rsbench and package "
+        "versions give the same bytes.",
         f"- Left out: {', '.join(['weights', *(LEFT_OUT[each] for each in left_out)])}.",
         "- Once for each target, in `test_images/`: the image ids in the order of the predictions"
         + ("." if FEATURES in left_out else ", and the class means of the frozen features."),
     ]
     return "\n".join(line for line in lines if line) + "\n"
+
+
+def _from_where(place: str) -> str:
+    return "" if "/" in place else ", from the folder that holds this one"
 
 
 def _commit(place: Environment) -> str:

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rsbench.atomic import new_folder, write_file
+from rsbench.copies import TEST_IMAGES
 from rsbench.errors import ResultsFolderError
 from rsbench.record import Record
 from rsbench.report.artefact_files import ADAPTED, FROZEN, SHARED, ArtefactFiles
-from rsbench.report.prediction_files import SHARED_IDS, TEST_IMAGES
+from rsbench.report.prediction_files import SHARED_IDS
 from rsbench.store import RunFolder, RunIndex, explained
 
 if TYPE_CHECKING:

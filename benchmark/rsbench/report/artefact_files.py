@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rsbench.copies import TEST_IMAGES
 from rsbench.errors import RecordError
 from rsbench.report.arrays import read_arrays
 from rsbench.report.prediction_files import (
-    TEST_IMAGES,
     Calibration,
     Digested,
     PredictionReader,

@@ -34,7 +34,7 @@ DEFINITIONS = (
 
 def footnotes(results: RunResults) -> tuple[str, ...]:
     """What limits the numbers, the most important first."""
-    return (*cautions(results), *_gaps(results), *remarks(results))
+    return (*cautions(results), *gaps(results, _MOST), *remarks(results))
 
 
 def cautions(results: RunResults) -> tuple[str, ...]:
@@ -60,7 +60,7 @@ def warnings(results: RunResults) -> tuple[str, ...]:
     rows = results.rows
     return (
         *cautions(results),
-        *_gaps(results, _FEW),
+        *gaps(results),
         *_foreign(results),
         *_unpredicted(results, _FEW),
         *_one_seed(rows),
@@ -69,7 +69,8 @@ def warnings(results: RunResults) -> tuple[str, ...]:
     )
 
 
-def _gaps(results: RunResults, most: int = _MOST) -> list[str]:
+def gaps(results: RunResults, most: int = _FEW) -> list[str]:
+    """A line on the missing cells and one on the failed ones; nothing where there are none."""
     cells, lines = results.cells, []
     if results.missing:
         labels = shortened([each.label for each in results.missing], most)

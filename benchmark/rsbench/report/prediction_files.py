@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rsbench.copies import RESTORE, TEST_IMAGES, how_to_mend
 from rsbench.errors import RecordError
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyarrow.parquet import FileMetaData, ParquetFile
 
-#: Folder of a published run with the ids of test images, once for each target.
-TEST_IMAGES = "test_images"
 #: Metadata of its predictions: the file there that holds the ids of their rows.
 SHARED_IDS = b"test_images"
 _NUMBERS = ["label", "prediction", "confidence"]
@@ -135,12 +134,14 @@ class PredictionReader:
         return self._hashes[key].copy()
 
 
-def damaged(path: object, error: Exception) -> RecordError:
-    """The error for a file of a finished cell that cannot be read."""
+def damaged(path: Path, error: Exception) -> RecordError:
+    """The error for a file of a finished cell, or of all cells of a target, that cannot be read."""
+    shared = path.parent.name == TEST_IMAGES
+    whose = "that cells of a published run share" if shared else "of a finished cell"
     return RecordError(
-        f"the file of a finished cell cannot be read: {error}",
-        where=str(path),
-        remedy="delete the cell's folder and run the sweep again: only this cell is redone",
+        f"the file {whose} cannot be read: {error}",
+        where=path,
+        remedy=RESTORE if shared else how_to_mend(path.parent),
     )
 
 
@@ -164,9 +165,18 @@ def _numbers(file: ParquetFile) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any
 def _image_ids(file: ParquetFile, path: Path) -> tuple[str, ...]:
     shared = _shared_ids(file, path)
     if shared is not None:
-        with _opened(shared.read_bytes()) as other:
-            return _image_ids(other, shared)
+        return _read_shared_ids(shared)
     return tuple(file.read(columns=["id"], use_threads=False).column("id").to_pylist())
+
+
+def _read_shared_ids(path: Path) -> tuple[str, ...]:
+    import pyarrow
+
+    try:
+        with _opened(path.read_bytes()) as file:
+            return _image_ids(file, path)
+    except (OSError, KeyError, pyarrow.ArrowException) as error:
+        raise damaged(path, error) from error
 
 
 def _shared_ids(file: ParquetFile, path: Path) -> Path | None:

@@ -46,6 +46,7 @@ class Written:
         absent: of a part of a report (``only``), what of it cannot be made.
         removed: of a part, files of an earlier report that this one does not make, as names
             below ``place``; of a whole report not told.
+        undrawn: of a part, how many figures of it were not drawn, as asked.
         left: of a part, the sections with files of an earlier report that were left as they are
             ("page" for ``report.html``), with the number of artefacts.
     """
@@ -58,6 +59,7 @@ class Written:
     absent: tuple[Absent, ...] = ()
     removed: tuple[str, ...] = ()
     left: tuple[tuple[str, int], ...] = ()
+    undrawn: int = 0
 
     @property
     def text(self) -> str:
@@ -69,6 +71,8 @@ class Written:
         lines += [f"cannot be made: {each.name}: {each.reason}" for each in self._some_absent]
         if len(self.absent) > _MOST_SHOWN:
             lines.append(f"cannot be made: {len(self.absent) - _MOST_SHOWN} more")
+        if self.undrawn:
+            lines.append(f"not drawn, as asked: {counted(self.undrawn, 'figure')}")
         if self.removed:
             listed = shortened(self.removed, _MOST_SHOWN)
             lines.append(f"removed, as this report does not make them any more: {listed}")
@@ -136,6 +140,7 @@ def write_report(
         absent=tuple(each for each in artefacts if isinstance(each, Absent)),
         removed=tuple(each.relative_to(place).as_posix() for each in stale),
         left=_left(earlier, stale, place, page),
+        undrawn=sum(isinstance(each, Figure) for each in artefacts) - len(drawn),
     )
 
 

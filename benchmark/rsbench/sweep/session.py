@@ -163,18 +163,34 @@ class Session:
                 outcome = sweep(waiting, executor, self.folder, display)
             if outcome.interrupted:
                 return self._interrupted(plan)
-            written = write_report(self.folder, figures=self.figures)
+            try:
+                written = write_report(self.folder, figures=self.figures)
+            except RsbenchError as error:
+                if not outcome.trained:
+                    raise
+                return self._without_report(outcome, error)
         print_results(written.report.results, self.console)
         self._print(written.text)
         if not self.figures:
             self._print(
                 f"no figures and no page, as asked; 'rsbench report {self.folder.path}' makes them"
             )
+            if (self.folder.path / "report.html").exists():
+                self._print("left as they were, from an earlier report: figures/, report.html")
         self._print(
             f"trained {counted(outcome.trained, 'cell')}, found {found} finished, "
             f"{outcome.failed} failed"
         )
         return 1 if outcome.failed else 0
+
+    def _without_report(self, outcome: Outcome, error: RsbenchError) -> int:
+        """Something that cells of an earlier sweep keep is damaged: what was trained is safe."""
+        self._print(f"Error: {error}")
+        self._print(
+            f"trained {counted(outcome.trained, 'cell')}, {outcome.failed} failed; they are kept, "
+            "but the report could not be made"
+        )
+        return 1
 
     def _source(self) -> str:
         """Whose gammas are used, for the console and the tables."""
