@@ -221,7 +221,7 @@ class TestLooks:
         page.evaluate("addEventListener('click', (event) => event.preventDefault()); 0")
         page.click("a.same-picture")
         shown = "document.querySelector('a.same-picture').href"
-        assert page.evaluate(f"{shown} === document.querySelector('figure img').src")
+        page.wait(f"{shown} === document.querySelector('figure img').src")
 
     def test_dark_by_the_system_and_by_the_button(self, page: Page) -> None:
         ground = "getComputedStyle(document.body).backgroundColor"

@@ -218,8 +218,11 @@ class Page:
     def click(self, selector: str) -> None:
         """Click in the middle of an element, as a mouse does."""
         box: Mapping[str, float] = self.evaluate(
-            f"(() => {{ const e = document.querySelector({selector!r});"
+            f"(async () => {{ const e = document.querySelector({selector!r});"
             " e.scrollIntoView({block: 'center', inline: 'center', behavior: 'instant'});"
+            # what is clicked is what was drawn last: a busy machine may not have scrolled yet
+            " await new Promise((drawn) => { setTimeout(drawn, 1000);"
+            " requestAnimationFrame(() => requestAnimationFrame(drawn)); });"
             " const b = e.getBoundingClientRect();"
             " return {x: b.x + b.width / 2, y: b.y + b.height / 2}; })()"
         )
