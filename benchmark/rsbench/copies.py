@@ -7,6 +7,11 @@ from pathlib import Path
 
 #: Folder of a copy with what its cells share, once for each target.
 TEST_IMAGES = "test_images"
+#: What to do about a damaged file of a copy.
+RESTORE = (
+    "this is a published copy: restore the file (from version control, say), or publish the run "
+    "again"
+)
 
 
 def is_published(path: Path) -> bool:
@@ -29,10 +34,3 @@ def how_to_mend(cell: Path) -> str:
     if is_copy(cell.parent.parent):
         return RESTORE
     return f"delete the folder {cell} and run the sweep again: only this cell is redone"
-
-
-#: The same for what can only be copied again.
-RESTORE = (
-    "this is a published copy: restore the file (from version control, say), or publish the run "
-    "again"
-)
