@@ -10,6 +10,9 @@ from torch.nn import functional
 class CosineClassifier(nn.Module):
     """``scale * <x / |x|, w_c / |w_c|>``: no bias, C * d parameters.
 
+    Computed in float32 whatever the precision of the network: logits near 16 in bfloat16 are
+    0.125 apart, and argmax gives every tie to the lower class.
+
     Args:
         weight: initial class weights, shape (classes, width); only directions matter.
         scale: factor of the cosine, so that every logit lies in [-scale, scale].
@@ -22,9 +25,10 @@ class CosineClassifier(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Logits, shape (batch, classes), of features, shape (batch, width)."""
-        directions = functional.normalize(features.float(), dim=-1)
-        weights = functional.normalize(self.weight, dim=-1)
-        return self.scale * functional.linear(directions, weights)
+        with torch.autocast(features.device.type, enabled=False):
+            directions = functional.normalize(features.float(), dim=-1)
+            weights = functional.normalize(self.weight, dim=-1)
+            return self.scale * functional.linear(directions, weights)
 
 
 def class_means(features: Tensor, labels: Tensor, classes: int) -> Tensor:

@@ -54,7 +54,7 @@ def test_bitfit_is_the_same_as_changing_the_biases() -> None:
     with torch.no_grad():
         for site, module in attachment.modules():
             assert isinstance(module, BiasDelta)
-            network.get_submodule(site.layer).bias += module.delta
+            network.get_submodule(site.layer).bias += module.change()
     torch.testing.assert_close(network(pixels()), changed, rtol=0, atol=1e-12)
 
 
@@ -77,9 +77,52 @@ def test_a_bias_alone_at_the_keys_has_no_gradient() -> None:
     network(pixels()).square().sum().backward()
     ((_, module),) = attachment.modules()
     assert isinstance(module, BiasDelta)
-    assert module.delta.grad is not None
-    query, key, value = module.delta.grad.chunk(3)
+    assert module.bias.grad is not None
+    query, key, value = module.bias.grad.chunk(3)
     assert key.abs().max() < 1e-12 < min(query.abs().max(), value.abs().max())
+
+
+def test_weight_decay_pulls_the_bias_and_not_its_change_unless_asked() -> None:
+    """The released code trains the bias itself: without a gradient it shrinks towards zero."""
+    for decay, moved in (("bias", True), ("change", False)):
+        network, backbone = TinyBackbone(torch.float64).build(), TinyBackbone(torch.float64)
+        with torch.no_grad():
+            network.blocks[0].norm1.bias.fill_(2.0)
+        attachment = attach(
+            "bitfit", network, backbone, positions=("ln1",), blocks=[0], decay=decay
+        )
+        ((_, module),) = attachment.modules()
+        assert isinstance(module, BiasDelta)
+        sgd = torch.optim.SGD(attachment.parameters(), lr=0.1, weight_decay=0.5)
+        module.bias.grad = torch.zeros_like(module.bias)
+        sgd.step()
+        expected = torch.full_like(module.bias, -0.1 if moved else 0.0)
+        torch.testing.assert_close(module.change().detach(), expected.detach())
+
+
+# The factor
+
+
+@pytest.mark.parametrize("method", ["lora", "adapter", "adaptformer"])
+def test_gamma_is_not_rounded_to_the_precision_of_autocast(method: str) -> None:
+    """A scale in bfloat16 has steps of 0.8 %: gamma must act as if the weights were scaled by it."""
+    backbone = TinyBackbone()
+    network = backbone.build()
+    attachment = attach(method, network, backbone)
+    randomise(attachment)
+    gamma = torch.tensor(1.001953125 + 2.0**-11)  # half a step of bfloat16 and more above 1
+    for _, module in attachment.modules():
+        module.gamma = lambda: gamma
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        scaled = network(images())
+        for _, module in attachment.modules():
+            module.gamma = None
+            up = module.up if isinstance(module.up, nn.Parameter) else None
+            for weight in [up] if up is not None else [module.up.weight, module.up.bias]:
+                weight.mul_(gamma)
+        torch.clear_autocast_cache()
+        expected = network(images())
+    torch.testing.assert_close(scaled, expected, rtol=0, atol=0)
 
 
 # Adapter and AdaptFormer

@@ -49,6 +49,18 @@ def test_logits_ignore_the_feature_norm_and_stay_within_the_scale() -> None:
     assert logits.abs().max() <= 25.0 + 1e-4
 
 
+def test_autocast_does_not_reach_the_head() -> None:
+    """Logits near 16 would step by 0.125 in bfloat16, and argmax gives ties to the lower class."""
+    generator = torch.Generator().manual_seed(1)
+    head = CosineClassifier(torch.randn(5, 8, generator=generator))
+    features = torch.randn(100, 8, generator=generator)
+    expected = head(features)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = head(features)
+    assert logits.dtype == torch.float32
+    torch.testing.assert_close(logits, expected, rtol=0, atol=0)
+
+
 def test_class_means_make_a_nearest_centroid_classifier() -> None:
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, 60)

@@ -11,6 +11,7 @@ import torch
 from bilevel import RECIPE, equal, metapeft, reads_of, snapshot, train, watch_reads
 from tiny import make_context
 
+from rsbench.training.loop import Loop
 from rsbench.training.plain import Plain
 from rsbench_metapeft.modulator import inverse_softplus
 
@@ -42,6 +43,23 @@ def test_fixed_gives_the_outer_steps_to_the_weights() -> None:
     assert [e.learning_rate for e in result.epochs] == sorted(
         (e.learning_rate for e in result.epochs), reverse=True
     )
+
+
+def test_the_extra_steps_of_fixed_have_the_rate_of_the_inner_step_before_them() -> None:
+    """The last of them would otherwise be taken at rate 0."""
+    context, strategy = qv(), metapeft(gamma="fixed", outer_batches=6)
+    strategy.begin(context)
+    rates: list[float] = []
+    step = context.optimizer.step
+
+    def watched(*arguments: Any) -> Any:
+        rates.append(context.optimizer.param_groups[0]["lr"])
+        return step(*arguments)
+
+    context.optimizer.step = watched
+    Loop(context, strategy, None, lambda message: None).run()
+    assert min(rates) > 0
+    assert len(rates) == 2 * len(set(rates)) == 36  # an extra step after each of 18
 
 
 def test_a_step_of_fixed_is_an_ordinary_inner_step() -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from rsbench.errors import SettingsError
 from rsbench.training.context import TrainingContext
+from rsbench.training.loop import Loop
 from rsbench_metapeft.released import ReleasedMode
 
 PER_EPOCH = RECIPE.model_copy(update={"epochs": 8, "schedule_interval": "epoch"})
@@ -208,6 +209,23 @@ def test_row_12_the_rate_reaches_zero_and_rises_again() -> None:
     rates = [epoch.learning_rate for epoch in result.epochs]
     assert len(rates) == 13
     assert rates[-5:] == pytest.approx([0.000955, 0.000245, 0.0, 0.000245, 0.000955], abs=1e-6)
+
+
+def test_a_meta_step_has_the_rate_of_its_epoch() -> None:
+    """The released code lowers the rate after the meta step."""
+    recipe = PER_EPOCH.model_copy(update={"epochs": 10, "learning_rate": 0.01})
+    context, strategy = qv(recipe), released(ratio=0.2)
+    rates: list[float] = []
+    strategy.begin(context)
+    meta_step = strategy.mode._meta_step
+
+    def watched(epoch: int) -> None:
+        rates.append(context.optimizer.param_groups[0]["lr"])
+        meta_step(epoch)
+
+    strategy.mode._meta_step = watched
+    result = Loop(context, strategy, None, lambda message: None).run()
+    assert rates == [epoch.learning_rate for epoch in result.epochs]
 
 
 def test_the_schedule_of_the_released_code_is_pointed_out() -> None:

@@ -54,8 +54,6 @@ class BottleneckDelta(InsertedModule):
         source = outputs if self.reads_output else inputs
         hidden = functional.relu(self.down(self.norm(source)))
         factor = self.factor()
-        if isinstance(factor, Tensor) and factor.ndim:  # one value per channel (released code)
-            scaled: Tensor = self.up(hidden) * factor
-            return scaled
-        # the same function as scaling the d-wide delta, d / r times cheaper
-        return functional.linear(hidden * factor, self.up.weight, self.up.bias * factor)
+        # into the weights, in float32: a factor of the hidden is rounded where that is bfloat16
+        rows = factor[:, None] if isinstance(factor, Tensor) and factor.ndim else factor
+        return functional.linear(hidden, self.up.weight * rows, self.up.bias * factor)

@@ -26,13 +26,12 @@ class BitFitOptions(Settings):
     on ConvNeXt V2 also ``grn``, the response normalisation."""
     blocks: BlockChoice = "all"
     """Blocks whose biases are trained. The released code ignores this restriction."""
+    decay: Literal["bias", "change"] = "bias"
+    """What weight decay pulls to zero: the bias (released code) or its change."""
 
 
 class BitFit(Method):
-    """The biases inside the blocks; those of patch embedding and final norm stay frozen.
-
-    Weight decay pulls the change db to zero, not the bias itself.
-    """
+    """The biases inside the blocks; those of patch embedding and final norm stay frozen."""
 
     Options: ClassVar[type[Settings]] = BitFitOptions
     description: ClassVar[str] = "BitFit: every bias inside the blocks"
@@ -41,7 +40,7 @@ class BitFit(Method):
     def attach(
         self, network: nn.Module, sites: Sequence[Site], context: AttachContext
     ) -> Attachment:
-        """Give every chosen bias a trained change, zero at the start.
+        """Let every chosen bias be trained; at the start nothing is changed.
 
         Raises:
             PositionError: a position or block that the backbone does not have.
@@ -50,10 +49,15 @@ class BitFit(Method):
         from rsbench_baselines.bitfit.layers import BiasDelta
 
         chosen = choose_sites(sites, "bias", self.options.positions, self.options.blocks)
-        return Attachment(network, {site: BiasDelta(site.output_dim) for site in chosen})
+        return Attachment(network, {site: BiasDelta(self._start(network, site)) for site in chosen})
 
     def merged_state(self, network: nn.Module, attachment: Attachment) -> dict[str, Tensor]:
-        """The network's weights with ``gamma * db`` added to every chosen bias."""
+        """The network's weights with every chosen bias as trained, gamma included."""
         from rsbench_baselines.bitfit.layers import merged_state
 
         return merged_state(network, attachment)
+
+    def _start(self, network: nn.Module, site: Site) -> Tensor:
+        bias: Tensor = network.get_submodule(site.layer).get_parameter("bias")
+        chosen = bias[site.output_start : site.output_start + site.output_dim]
+        return chosen if self.options.decay == "bias" else chosen.new_zeros(chosen.shape)

@@ -13,8 +13,9 @@ from rsbench.insertion import InsertedModule
 class LoraDelta(InsertedModule):
     """``gamma * scale * (x A) B`` with A: (d_in, r), B: (r, d_out); no bias, no dropout.
 
-    The factor is applied to the r-wide hidden, which is the same function as scaling the
-    delta and costs d_out / r times less (paper section 1.3; gamma as in figure 2).
+    The factor is multiplied into B in float32, which is the same function as scaling the delta
+    and costs next to nothing (paper section 1.3; gamma as in figure 2). Multiplied into the hidden
+    of an autocast layer it would be rounded to that layer's bfloat16 first.
 
     Args:
         input_dim: d_in.
@@ -47,8 +48,7 @@ class LoraDelta(InsertedModule):
     def forward(self, inputs: Tensor, outputs: Tensor) -> Tensor:
         """The scaled delta, shape of ``outputs``."""
         source = outputs if self.reads_output else inputs
-        hidden = source @ self.down
-        return (hidden * self.factor()) @ self.up
+        return source @ self.down @ (self.up * self.factor())
 
 
 def bound_of(init: str, input_dim: int, rank: int) -> float:

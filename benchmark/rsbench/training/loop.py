@@ -103,14 +103,15 @@ class Loop:
             indices = order[start : start + recipe.batch_size]
             self.strategy.before_step(self.step, indices)
             losses.append(self._inner_step(indices))
+            # the strategy's own steps belong to this one: the rate is lowered after them
+            self.strategy.after_step(self.step, indices)
             if schedule is not None and recipe.schedule_interval == "step":
                 schedule.step()
-            self.strategy.after_step(self.step, indices)
             self.step += 1
             self._progress(epoch, start, len(order))
+        self.strategy.after_epoch(epoch)
         if schedule is not None and recipe.schedule_interval == "epoch":
             schedule.step()
-        self.strategy.after_epoch(epoch)
         return self._mean_loss(losses)
 
     def _inner_step(self, indices: NDArray[np.int64]) -> torch.Tensor:
