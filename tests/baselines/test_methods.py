@@ -105,10 +105,10 @@ def test_weight_decay_pulls_the_bias_and_not_its_change_unless_asked() -> None:
 
 @pytest.mark.parametrize("method", ["lora", "adapter", "adaptformer"])
 def test_gamma_is_not_rounded_to_the_precision_of_autocast(method: str) -> None:
-    """A scale in bfloat16 has steps of 0.8 %: gamma must act as if the weights were scaled by it."""
+    """Scales in bfloat16 step by 0.8 %: gamma acts as if the weights were scaled by it."""
     backbone = TinyBackbone()
     network = backbone.build()
-    attachment = attach(method, network, backbone)
+    attachment = attach(method, network, backbone, rank=8)
     randomise(attachment)
     gamma = torch.tensor(1.001953125 + 2.0**-11)  # half a step of bfloat16 and more above 1
     for _, module in attachment.modules():
