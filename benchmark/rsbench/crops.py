@@ -1,7 +1,7 @@
-"""Cut and resize batches of crops from decoded images (paper section 3).
+"""Views of an image: what training and testing see of it (paper section 3).
 
-Images come ragged and in 8 or 16 bits from the image store; the cut is made on the CPU, the resize,
-flip and normalisation on the training device.
+They are torchvision's, pixel for pixel: ``RandomResizedCrop(antialias=True)`` with flips, and
+``Resize`` with ``CenterCrop``, of the image as the store holds it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
+from torchvision.transforms.v2 import functional
 
 from rsbench.settings import Augmentation
 
@@ -36,17 +36,22 @@ class ImageSource(Protocol):
         """Image widths, pixels, shape (samples,)."""
         ...
 
+    @property
+    def decoded(self) -> bool:
+        """Whether images are at hand, without a file to decode."""
+        ...
+
     def images(self, indices: Sequence[int]) -> list[NDArray[Any]]:
         """Images, each of shape (height, width, bands), uint8 or uint16."""
         ...
 
 
 @dataclass(frozen=True)
-class Boxes:
-    """Boxes to cut, one per image, in pixels of the stored image; shape (batch,) each.
+class Box:
+    """What a training view shows of an image: whole pixels inside it, and mirrored or not.
 
     Attributes:
-        top: first row (may be fractional).
+        top: first row.
         left: first column.
         height: rows.
         width: columns.
@@ -54,16 +59,12 @@ class Boxes:
         flip_y: mirror top-bottom.
     """
 
-    top: NDArray[np.float64]
-    left: NDArray[np.float64]
-    height: NDArray[np.float64]
-    width: NDArray[np.float64]
-    flip_x: NDArray[np.bool_]
-    flip_y: NDArray[np.bool_]
-
-    def at(self, chosen: NDArray[np.int64]) -> Boxes:
-        """The boxes at the places ``chosen``."""
-        return Boxes(**{name: values[chosen] for name, values in vars(self).items()})
+    top: int
+    left: int
+    height: int
+    width: int
+    flip_x: bool = False
+    flip_y: bool = False
 
 
 def random_boxes(
@@ -71,17 +72,14 @@ def random_boxes(
     widths: NDArray[np.int32],
     augmentation: Augmentation,
     rng: np.random.Generator,
-) -> Boxes:
-    """Random resized crops and flips, the distribution of torchvision's RandomResizedCrop.
+) -> list[Box]:
+    """Boxes and flips with the distribution of torchvision's RandomResizedCrop, one per image.
 
     Args:
         heights: image heights, shape (batch,).
         widths: image widths, shape (batch,).
         augmentation: area, aspect ratio and flip probabilities.
         rng: random stream.
-
-    Returns:
-        Boxes with whole-number corners inside the images.
     """
     batch = len(heights)
     area: NDArray[np.float64] = heights.astype(np.float64) * widths
@@ -100,125 +98,68 @@ def random_boxes(
         height = np.where(missed, inner_height, height)
         width = np.where(missed, inner_width, width)
     place = rng.random((2, batch))
-    top = np.floor(place[0] * (heights - height + 1))
-    left = np.floor(place[1] * (widths - width + 1))
-    top = np.where(missed, (heights - height) // 2, top)
-    left = np.where(missed, (widths - width) // 2, left)
+    top = np.where(missed, (heights - height) // 2, np.floor(place[0] * (heights - height + 1)))
+    left = np.where(missed, (widths - width) // 2, np.floor(place[1] * (widths - width + 1)))
+    corners = np.stack([top, left, height, width], axis=1).astype(int).tolist()
     flips = rng.random((2, batch))
-    return Boxes(
-        top,
-        left,
-        height,
-        width,
-        flips[0] < augmentation.horizontal_flip,
-        flips[1] < augmentation.vertical_flip,
-    )
+    mirrored = np.stack(
+        [flips[0] < augmentation.horizontal_flip, flips[1] < augmentation.vertical_flip], axis=1
+    ).tolist()
+    return [Box(*corner, *flip) for corner, flip in zip(corners, mirrored, strict=True)]
 
 
-def centre_boxes(
-    heights: NDArray[np.int32], widths: NDArray[np.int32], *, short_side: int, image_size: int
-) -> Boxes:
-    """The centre crop of ``image_size`` after the short side is resized to ``short_side``.
-
-    In the stored image's own pixels that is a square of ``short * image_size / short_side``. Where
-    that is the network's size itself, so that nothing needs resizing, the square lies on whole
-    pixels, rounded as torchvision's CenterCrop does.
-    """
-    side = np.minimum(heights, widths) * image_size / short_side
-    no = np.zeros(len(heights), dtype=np.bool_)
-    top, left = (heights - side) / 2, (widths - side) / 2
-    as_it_is = side == image_size
-    top, left = (np.where(as_it_is, np.round(edge), edge) for edge in (top, left))
-    return Boxes(top, left, side, side, no, no)
-
-
-def need_no_resize(boxes: Boxes, size: int) -> NDArray[np.bool_]:
-    """Which boxes are ``size`` whole pixels wide and high already, shape (batch,)."""
-    exact = (boxes.height == size) & (boxes.width == size)
-    return np.asarray(exact & (boxes.top % 1 == 0) & (boxes.left % 1 == 0))
-
-
-def cut_exactly(source: ImageSource, indices: Sequence[int], boxes: Boxes, size: int) -> Tensor:
-    """Cut boxes that need no resizing, and flip them.
-
-    Returns:
-        uint8 or uint16, shape (batch, bands, size, size).
-    """
-    cuts = []
-    for i, image in enumerate(source.images(indices)):
-        top, left = int(boxes.top[i]), int(boxes.left[i])
-        piece = image[top : top + size, left : left + size]
-        piece = piece[::-1] if boxes.flip_y[i] else piece
-        cuts.append(piece[:, ::-1] if boxes.flip_x[i] else piece)
-    return torch.from_numpy(np.stack(cuts)).permute(0, 3, 1, 2)
-
-
-def cut(source: ImageSource, indices: Sequence[int], boxes: Boxes) -> tuple[Tensor, Tensor]:
-    """Cut the boxes out of the stored images.
-
-    Returns:
-        pixels: uint8 or uint16, shape (batch, bands, H, W), padded with zeros to the largest cut.
-        frames: float32, shape (batch, 6), pixels: top, left, height and width of each box
-            within its cut, then height and width of the cut.
-    """
-    rows = [_window(boxes.top[i], boxes.height[i]) for i in range(len(indices))]
-    columns = [_window(boxes.left[i], boxes.width[i]) for i in range(len(indices))]
-    cuts, frames = [], []
-    for i, image in enumerate(source.images(indices)):
-        (y0, y1), (x0, x1) = rows[i], columns[i]
-        y0, x0, y1, x1 = max(y0, 0), max(x0, 0), min(y1, image.shape[0]), min(x1, image.shape[1])
-        cuts.append(image[y0:y1, x0:x1])
-        corner = (boxes.top[i] - y0, boxes.left[i] - x0)
-        frames.append((*corner, boxes.height[i], boxes.width[i], y1 - y0, x1 - x0))
-    height, width = max(c.shape[0] for c in cuts), max(c.shape[1] for c in cuts)
-    padded = np.zeros((len(cuts), height, width, cuts[0].shape[2]), cuts[0].dtype)
-    for slot, piece in zip(padded, cuts, strict=True):
-        slot[: piece.shape[0], : piece.shape[1]] = piece
-    pixels = torch.from_numpy(padded).permute(0, 3, 1, 2)
-    return pixels, torch.tensor(frames, dtype=torch.float32)
-
-
-def resize(pixels: Tensor, frames: Tensor, boxes: Boxes, size: int) -> Tensor:
-    """Resize every cut box to (size, size) with bilinear interpolation, and flip.
+def training_view(
+    image: NDArray[Any], box: Box, size: int, channels: Sequence[int] | None = None
+) -> Tensor:
+    """The box resized to a square, as torchvision's ``resized_crop`` does; not flipped yet.
 
     Args:
-        pixels: from ``cut``, on any device.
-        frames: from ``cut``, on the same device.
-        boxes: for the flips.
-        size: side of the result.
+        image: uint8 or uint16, shape (height, width, bands).
+        box: inside the image.
+        size: side of the result, pixels.
+        channels: the bands to take, in order; None: all.
 
     Returns:
-        float32, in units of the stored values, shape (batch, bands, size, size).
+        Shape (channels, size, size): uint8, or float32 for 16 bits.
     """
-    device = pixels.device
-    steps = (torch.arange(size, device=device, dtype=torch.float32) + 0.5) / size
-    flip_x = torch.from_numpy(boxes.flip_x).to(device)
-    flip_y = torch.from_numpy(boxes.flip_y).to(device)
-    grid_y = _axis(steps, frames[:, 0], frames[:, 2], frames[:, 4], flip_y, pixels.shape[2])
-    grid_x = _axis(steps, frames[:, 1], frames[:, 3], frames[:, 5], flip_x, pixels.shape[3])
-    shape = (len(pixels), size, size)
-    grid = torch.stack([grid_x[:, None, :].expand(shape), grid_y[:, :, None].expand(shape)], -1)
-    return functional.grid_sample(
-        pixels.float(), grid, mode="bilinear", padding_mode="border", align_corners=False
-    )
+    piece = image[box.top : box.top + box.height, box.left : box.left + box.width]
+    view: Tensor = functional.resize(_planes(piece, channels), [size, size], antialias=True)
+    return view
 
 
-def _axis(
-    steps: Tensor, start: Tensor, length: Tensor, extent: Tensor, flip: Tensor, padded: int
+def flip_views(views: Tensor, boxes: Sequence[Box]) -> None:
+    """Flip the views whose boxes say so, in place; shape (batch, channels, size, size)."""
+    for axis, flips in ((-1, [b.flip_x for b in boxes]), (-2, [b.flip_y for b in boxes])):
+        chosen = torch.tensor(flips, device=views.device).nonzero().flatten()
+        if len(chosen):
+            views[chosen] = views[chosen].flip(axis)
+
+
+def centre_view(
+    image: NDArray[Any], short_side: int, size: int, channels: Sequence[int] | None = None
 ) -> Tensor:
-    """Sampling positions along one axis in grid_sample's [-1, 1], shape (batch, size)."""
-    ordered = torch.where(flip[:, None], 1.0 - steps[None, :], steps[None, :])
-    position = start[:, None] + ordered * length[:, None]
-    # keep within the image's own pixels: the padding must not bleed in
-    position = torch.minimum(position.clamp_min(0.5), extent[:, None] - 0.5)
-    return 2.0 * position / padded - 1.0
+    """The test view: the centre square after the short side is resized to ``short_side``.
+
+    Args:
+        image: uint8 or uint16, shape (height, width, bands).
+        short_side: pixels, at least ``size``.
+        size: side of the result, pixels.
+        channels: the bands to take, in order; None: all.
+
+    Returns:
+        Shape (channels, size, size): uint8, or float32 for 16 bits.
+    """
+    resized = functional.resize(_planes(image, channels), [short_side], antialias=True)
+    view: Tensor = functional.center_crop(resized, [size, size])
+    return view
 
 
-def _window(start: float, length: float) -> tuple[int, int]:
-    """Whole pixels that bilinear sampling of the box may touch."""
-    if float(start).is_integer() and float(length).is_integer():
-        return int(start), int(start + length)
-    return int(np.floor(start)) - 1, int(np.ceil(start + length)) + 1
+def _planes(piece: NDArray[Any], channels: Sequence[int] | None) -> Tensor:
+    every = channels is None or list(channels) == list(range(piece.shape[2]))
+    # copied either way: torch takes no read-only memory, which views of a store are
+    chosen = piece.copy() if every else piece[..., channels]
+    planes = torch.from_numpy(chosen).permute(2, 0, 1)
+    return planes if planes.dtype == torch.uint8 else planes.float()  # 16 bits: not rounded again
 
 
 def _centre_fallback(

@@ -73,7 +73,7 @@ class Plan:
         cells: every cell of the matrix, in its order.
         problems: why inputs of selected cells cannot be used, each once.
         unprepared: targets of selected cells that a run would prepare first.
-        stores: the target and the short side (pixels) of each decoded-image store that the
+        stores: the target and the longest short side (pixels) of each decoded-image store that the
             cells need, by settings digest.
     """
 
@@ -180,7 +180,7 @@ def plan_cells(
         if opened is not None:
             target, backbone = opened
             run = cell_run(cell, target, backbone)
-            stores[digest] = (target, cell.recipe.test_short_side(backbone.info.image_size))
+            stores[digest] = (target, cell.recipe.stored_short_side(backbone.info.image_size))
         planned[_labelled_digest(cell)] = PlannedCell(cell, digest, wanted, run)
     in_order = tuple(planned[key] for key in map(_labelled_digest, cells))
     return Plan(in_order, tuple(sources.problems), tuple(sources.unprepared), stores)
@@ -253,12 +253,12 @@ def build_stores(
     from rsbench.imagestore import open_store
 
     needed = {
-        (id(target), short_side): target
-        for target, short_side in (
+        (id(target), side): target
+        for target, side in (
             plan.stores[each.settings] for each in plan.cells if each.run and each.run.id in ids
         )
     }
-    for (_, short_side), target in needed.items():
+    for (_, side), target in needed.items():
         for split in ("train", "test"):
-            with activity(f"decoding {target.name} {split} at {short_side} px") as progress:
-                open_store(target, split, short_side, folders, progress, thorough=True)
+            with activity(f"decoding {target.name} {split}") as progress:
+                open_store(target, split, side, folders, progress, thorough=True)

@@ -72,6 +72,9 @@ class InputView(Settings):
     """Side of the input, pixels."""
     short_side: int
     """Short side before the centre crop, pixels."""
+    stored_side: int | None = None
+    """Short side that longer ones were shrunk to before that, pixels; None in records of identity
+    version 3, whose images were shrunk to the test's short side."""
     normalisation: Normalisation
     """As applied: the target's statistics are filled in."""
     bands: tuple[str, ...] = RGB
@@ -80,6 +83,9 @@ class InputView(Settings):
     """Which of them feeds each input channel."""
     full_scale: float = 255.0
     """Stored value that stands for 1.0."""
+    precision: str = ""
+    """Of the network in the test, whose features are handed over, and logits computed, in float32;
+    empty in records of identity version 3, whose logits were in that precision too."""
 
 
 class EpochLog(Settings):

@@ -76,6 +76,9 @@ class Recipe(Settings):
     """Random crop and flip of training images."""
     test_resize_ratio: Annotated[float, Field(ge=1.0)] = 8 / 7
     """Short side at test time relative to the network's input, before the centre crop."""
+    stored_side: Annotated[int, Field(ge=1)] = 2048
+    """Images with a longer short side are shrunk to it when they are decoded (but never below
+    the test's short side). A smaller one takes less disk and time, and blurs training crops."""
     precision: Literal["auto", "32", "bf16", "fp16"] = "auto"
     """Autocast precision; ``auto`` takes bf16 or fp16 where the hardware has it, else 32."""
     early_stopping: Literal["auto", "on", "off"] = "auto"
@@ -92,6 +95,10 @@ class Recipe(Settings):
     def test_short_side(self, image_size: int) -> int:
         """Short side at test time, pixels: 256 for an input of 224 (paper section 3)."""
         return int(image_size * self.test_resize_ratio + 1e-6)
+
+    def stored_short_side(self, image_size: int) -> int:
+        """The longest short side that is kept, pixels, for a network with inputs of this side."""
+        return max(self.stored_side, self.test_short_side(image_size))
 
     @property
     def scaled_learning_rate(self) -> float:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
-from tiny import make_context
+from tiny import Images, make_context
 
 from rsbench.errors import DivergedError
 from rsbench.settings import Recipe
@@ -39,6 +41,24 @@ def test_the_same_seed_gives_the_same_numbers_and_another_seed_others() -> None:
     one, again, other = (run(make_context(RECIPE, rank=2, seed=seed))[0] for seed in (0, 0, 1))
     assert one.epochs == again.epochs
     assert one.epochs != other.epochs
+
+
+def test_reading_ahead_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images that are decoded at every use are read while the step before is taken."""
+    expected, _ = run(make_context(RECIPE, rank=2))
+    monkeypatch.setattr(Images, "decoded", False)
+    context = make_context(RECIPE, rank=2)
+    threads: set[str] = set()
+    read = context.reader.train
+
+    def watched(*arguments: Any) -> Any:
+        threads.add(threading.current_thread().name)
+        return read(*arguments)
+
+    monkeypatch.setattr(context.reader, "train", watched)
+    result, _ = run(context)
+    assert result.epochs == expected.epochs
+    assert all(name.startswith("ahead") for name in threads)
 
 
 def test_a_constant_schedule_keeps_the_rate() -> None:

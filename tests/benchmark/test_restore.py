@@ -180,10 +180,13 @@ def test_a_record_in_a_foreign_folder_is_refused(copied: FinishedCell) -> None:
         find_cell(str(copied.folder))
 
 
-def test_an_old_record_without_normalisation_asks_for_a_new_run(copied: FinishedCell) -> None:
-    old = copied.record.model_copy(update={"view": None})
-    with pytest.raises(CellError, match="does not say how images are normalised"):
-        restore(old, copied.folder, folders_of(copied), CPU)
+def test_a_cell_that_saw_other_views_asks_for_a_new_run(copied: FinishedCell) -> None:
+    assert copied.record.view is not None
+    view = copied.record.view.model_copy(update={"stored_side": None})
+    for before in (None, view):
+        old = copied.record.model_copy(update={"view": before})
+        with pytest.raises(CellError, match="cut other views of images"):
+            restore(old, copied.folder, folders_of(copied), CPU)
 
 
 def test_full_fine_tuning_without_kept_weights_says_how_to_keep_them(tmp_path: Path) -> None:

@@ -76,6 +76,8 @@ class TinyBackbone(Backbone):
 class Images:
     """Ragged random images: class c is a patch of its own brightness."""
 
+    decoded = True
+
     def __init__(self, labels: NDArray[np.int64], seed: int = 0) -> None:
         rng = np.random.default_rng(seed)
         self.heights = rng.integers(14, 22, len(labels)).astype(np.int32)

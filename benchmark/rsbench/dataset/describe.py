@@ -16,6 +16,7 @@ from rsbench.dataset.histogram import class_histogram
 from rsbench.dataset.survey import Survey, survey
 from rsbench.groups import GROUP_NAMES
 from rsbench.imagestore.statistics import histogram_statistics
+from rsbench.settings import Recipe
 from rsbench.sources import Activity
 from rsbench.target import SPLITS
 
@@ -43,6 +44,15 @@ class Description:
         counts = self.target.train.counts(self.target.number_of_classes)
         return float(counts.max() / counts.min())
 
+    @property
+    def decoded_bytes(self) -> int:
+        """What the decoded images of both splits take, none of them shrunk."""
+        pixels = sum(
+            int(each.sizes.astype(np.int64).prod(axis=1).sum()) for each in self.surveys.values()
+        )
+        imagery = self.target.imagery
+        return pixels * imagery.channels * np.dtype(imagery.dtype).itemsize
+
     def as_json(self) -> dict[str, Any]:
         """Everything but the samples, as JSON values."""
         target = self.target
@@ -60,6 +70,7 @@ class Description:
             "pixels": target.imagery.pixels,
             "full_scale": target.imagery.full_scale,
             "images": {split: self._images(split) for split in SPLITS},
+            "decoded_bytes": self.decoded_bytes,
             "disclaimer": target.disclaimer,
             "remarks": list(target.remarks),
         }
@@ -87,8 +98,19 @@ class Description:
                     "the classes include them"
                 )
             found += [f"{split} UNREADABLE: {message}" for message in images["unreadable"]]
-        found.append(f"content hash {target.content_hash}")
+        found += [self._kept(), f"content hash {target.content_hash}"]
         return [*found, *target.remarks, *([target.disclaimer] if target.disclaimer else [])]
+
+    def _kept(self) -> str:
+        """How a sweep keeps the images, by the default recipe."""
+        size = f"decoded they take {self.decoded_bytes / 1e9:.1f} GB"
+        if self.target.streams:
+            return f"{size}; this kind of target decodes them at every use"
+        side = Recipe().stored_side
+        large = sum(int((each.sizes.min(axis=1) > side).sum()) for each in self.surveys.values())
+        kept = f"{size} and are kept so, if that is no more than half of the free disk"
+        shrunk = f"; {large:,} with a short side above {side} pixels are shrunk to it"
+        return kept + (shrunk if large else "")
 
     def _images(self, split: SplitName) -> dict[str, Any]:
         found = self.surveys[split]

@@ -24,9 +24,9 @@ DESCRIPTION = "rsbench.json"
 #: How an image becomes the network's input; the numbers stand under ``input``.
 INPUT_STEPS = (
     "8-bit RGB; grey is repeated, alpha dropped",
-    "a short side longer than short_side pixels is shrunk to it, aspect kept (Pillow's bilinear)",
-    "the centre square whose side is the short side x image_size / short_side is resized to "
-    "image_size (bilinear), in [0, 1]",
+    "the short side is resized to short_side pixels, aspect kept (torchvision's Resize: bilinear "
+    "with antialiasing), after one longer than stored_side was shrunk to that",
+    "the centre square of image_size pixels (CenterCrop), in [0, 1]",
     "(x - mean) / std * multiplier + offset",
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,8 @@ class Prediction:
 
 class DecodedImages:
     """Decoded images in memory, in the form that batches are cut from."""
+
+    decoded: ClassVar[bool] = True
 
     def __init__(self, images: Sequence[NDArray[np.uint8]]) -> None:
         self._images = images
@@ -68,7 +71,7 @@ def predict(
         errors: list[ImageError] = []
         for file in files[start : start + BATCH]:
             try:
-                images.append(fit(read_rgb(file), restored.view.short_side))
+                images.append(fit(read_rgb(file), restored.stored_side))
                 read.append(file)
             except ImageError as error:
                 errors.append(error)

@@ -111,7 +111,7 @@ class _Test:
         recipe = record.cell.recipe
         split: SplitName = "train" if recipe.evaluate_on == "validation" else "test"
         self._restored = restored
-        store = open_store(target, split, restored.view.short_side, folders)
+        store = open_store(target, split, restored.stored_side, folders)
         indices = (
             split_train(target.train.labels, recipe).heldout
             if split == "train"

@@ -31,8 +31,8 @@ _CHUNKS, _SMALLEST_CHUNK, _LARGEST_CHUNK = 64, 16, 4096
 #: Seconds after which other cores are asked for help: starting processes takes one or two.
 PATIENCE = 2.0
 _MOST_WORKERS = 32
-#: Of the free disk, this much stays free.
-_SPARE = 0.1
+#: Share of the free disk that a store may take.
+_MOST_OF_DISK = 0.5
 _log = logging.getLogger("rsbench")
 
 
@@ -43,7 +43,7 @@ class _TooLarge(Exception):
 def build(
     target: Target,
     split: SplitName,
-    short_side: int,
+    stored_side: int,
     folder: Path,
     progress: Progress | None,
     *,
@@ -56,7 +56,7 @@ def build(
     Args:
         target: what to decode.
         split: "train" or "test".
-        short_side: images with a longer short side are shrunk to it.
+        stored_side: images with a longer short side are shrunk to it.
         folder: the store; it must not exist.
         progress: called with (done, total) images.
         keep: whether to keep pixels, or only what is known of the images.
@@ -71,7 +71,7 @@ def build(
     count = len(target.samples(split))
     size = min(max(-(-count // _CHUNKS), _SMALLEST_CHUNK), _LARGEST_CHUNK)
     with new_folder(folder) as building:
-        job = Job(target, split, short_side, building, keep, size)
+        job = Job(target, split, stored_side, building, keep, size)
         try:
             chunks = decode_all(job, progress)
         except _TooLarge as error:
@@ -93,7 +93,7 @@ def _write(job: Job, chunks: list[Chunk]) -> None:
         target=job.target.name,
         content_hash=job.target.content_hash,
         split=job.split,
-        short_side=job.short_side,
+        stored_side=job.stored_side,
         bands=imagery.bands,
         pixels=imagery.pixels,
         images=len(sizes),
@@ -101,6 +101,7 @@ def _write(job: Job, chunks: list[Chunk]) -> None:
         kept=job.keep,
         shards=tuple((chunk.size, chunk.sha256) for chunk in chunks),
         bad=tuple(pair for chunk in chunks for pair in chunk.bad),
+        shrunk=sum(chunk.shrunk for chunk in chunks),
         sizes_sha256=array_digest(sizes),
         histogram_sha256=array_digest(histogram),
     )
@@ -221,9 +222,10 @@ def _check_room(job: Job, written: int, done: int, total: int) -> None:
         return
     free = shutil.disk_usage(job.folder).free
     rest = written / done * (total - done)
-    if rest > free * (1 - _SPARE):
+    if written + rest > (free + written) * _MOST_OF_DISK:
         raise _TooLarge(
             f"the decoded images of {job.target.name} {job.split} would take about "
-            f"{(written + rest) / 1e9:.1f} GB and do not fit on the disk of {job.folder.parent}: "
-            "they are decoded as they are used, which is slower"
+            f"{(written + rest) / 1e9:.1f} GB, more than half of what is free on the disk of "
+            f"{job.folder.parent}: they are decoded as they are used, which is slower; "
+            "recipe.stored_side keeps smaller ones"
         )

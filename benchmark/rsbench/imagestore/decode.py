@@ -37,7 +37,7 @@ class Job:
     Attributes:
         target: reads the images.
         split: which of its splits.
-        short_side: pixels.
+        stored_side: pixels.
         folder: where the pixel files are written.
         keep: whether they are written at all.
         chunk: images per file.
@@ -45,7 +45,7 @@ class Job:
 
     target: Target
     split: SplitName
-    short_side: int
+    stored_side: int
     folder: Path
     keep: bool
     chunk: int
@@ -99,7 +99,7 @@ def decode_chunk(job: Job, number: int, done: Callable[[int], None] | None = Non
     indices = range(number * job.chunk, min((number + 1) * job.chunk, len(ids)))
     sizes = np.zeros((len(indices), 2), dtype=np.int32)
     bad: list[tuple[int, str]] = []
-    histogram, digest, written = Histogram(job.target.imagery), hashlib.sha256(), 0
+    histogram, digest, written, shrunk = Histogram(job.target.imagery), hashlib.sha256(), 0, 0
     path = shard_file(job.folder, number)
     with path.open("wb") if job.keep else nullcontext() as stream:
         pairs = zip_longest(indices, job.target.read_many(job.split, indices))
@@ -112,8 +112,9 @@ def decode_chunk(job: Job, number: int, done: Callable[[int], None] | None = Non
                 bad.append((index, _one_line(image)))
             else:
                 _check_image(job.target, ids[index], image)
-                fitted = np.ascontiguousarray(fit(image, job.short_side))
+                fitted = np.ascontiguousarray(fit(image, job.stored_side))
                 sizes[place] = fitted.shape[:2]
+                shrunk += fitted.shape != image.shape
                 histogram.add(fitted)
                 if stream is not None:
                     digest.update(fitted.data)
@@ -121,7 +122,7 @@ def decode_chunk(job: Job, number: int, done: Callable[[int], None] | None = Non
             if done is not None:
                 done(place + 1)
     histogram.flush()
-    return Chunk(sizes, tuple(bad), written, digest.hexdigest(), histogram.counts)
+    return Chunk(sizes, tuple(bad), shrunk, written, digest.hexdigest(), histogram.counts)
 
 
 def begin_worker(parent: int, pickled: Pickled) -> None:

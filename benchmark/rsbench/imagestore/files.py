@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-STORE_VERSION = 2
+STORE_VERSION = 3
 """Raise it when the pixels or the files of a store change."""
 
 _META, _SIZES, _HISTOGRAM, _SEEN = "store.json", "sizes.npy", "histogram.npy", "seen.json"
@@ -43,6 +43,7 @@ class Chunk:
     Attributes:
         sizes: int32, shape (images, 2), height and width.
         bad: index in the split and message of each image that does not decode.
+        shrunk: how many were shrunk.
         size: bytes of pixels.
         sha256: their digest, hexadecimal.
         histogram: int64, shape (bands, levels).
@@ -50,6 +51,7 @@ class Chunk:
 
     sizes: NDArray[np.int32]
     bad: tuple[tuple[int, str], ...]
+    shrunk: int
     size: int
     sha256: str
     histogram: NDArray[np.int64]
@@ -63,7 +65,7 @@ class Meta:
     target: str
     content_hash: str
     split: str
-    short_side: int
+    stored_side: int
     bands: tuple[str, ...]
     pixels: str
     images: int
@@ -74,6 +76,8 @@ class Meta:
     shards: tuple[tuple[int, str], ...]
     """Bytes and SHA-256 of each pixel file."""
     bad: tuple[tuple[int, str], ...]
+    shrunk: int
+    """Images that were shrunk to ``stored_side``."""
     sizes_sha256: str
     histogram_sha256: str
 

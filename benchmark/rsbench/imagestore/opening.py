@@ -32,7 +32,7 @@ _log = logging.getLogger("rsbench")
 def open_store(
     target: Target,
     split: SplitName,
-    short_side: int,
+    stored_side: int,
     folders: Folders,
     progress: Progress | None = None,
     *,
@@ -42,14 +42,14 @@ def open_store(
 
     Images are kept decoded, in files that all processes of the machine share. Where the target
     says that it is too large for that (``Target.streams``), where RSBENCH_STREAM=1 asks for it,
-    or where the disk is too small, they are decoded as they are used.
+    or where they would take more than half of the free disk, they are decoded as they are used.
 
     Processes that build the same store at once do the work twice and do each other no harm.
 
     Args:
         target: where the images come from; its content hash names the store.
         split: "train" or "test".
-        short_side: images with a longer short side are shrunk to it; see ``fit``.
+        stored_side: images with a longer short side are shrunk to it; see ``fit``.
         folders: the cache to keep the store in.
         progress: called with (done, total) images while the store is built.
         thorough: whether every byte is checked, and bad images are tried once more.
@@ -61,16 +61,16 @@ def open_store(
             leave a class without any, or values cannot be what the target says.
         RsbenchError: the cache cannot be written.
     """
-    if short_side < 1:
-        raise RsbenchError(f"the short side of stored images is {short_side}; use 1 or more")
-    folder = folders.cache / "images" / store_key(target, split, short_side)
+    if stored_side < 1:
+        raise RsbenchError(f"the short side of stored images is {stored_side}; use 1 or more")
+    folder = folders.cache / "images" / store_key(target, split, stored_side)
     for _ in range(3):  # another process may replace a damaged store under our hands
-        images = _load(target, split, short_side, folder, thorough)
+        images = _load(target, split, stored_side, folder, thorough)
         if images is not None:
             _check(target, split, images)
             return images
         try:
-            build(target, split, short_side, folder, progress, keep=not _streams(target))
+            build(target, split, stored_side, folder, progress, keep=not _streams(target))
         except OSError as error:
             raise RsbenchError(
                 f"the decoded images cannot be written: {error}",
@@ -84,10 +84,10 @@ def open_store(
     )
 
 
-def store_key(target: Target, split: SplitName, short_side: int) -> str:
+def store_key(target: Target, split: SplitName, stored_side: int) -> str:
     """Name of a store's folder: a digest over everything its pixels depend on."""
     imagery = [target.imagery.pixels, *target.imagery.bands]
-    made_from = [STORE_VERSION, target.content_hash, split, short_side, imagery]
+    made_from = [STORE_VERSION, target.content_hash, split, stored_side, imagery]
     if _streams(target):
         made_from.append("streamed")
     code = registry.class_digest(type(target))
@@ -102,7 +102,7 @@ def _streams(target: Target) -> bool:
 
 
 def _load(
-    target: Target, split: SplitName, short_side: int, folder: Path, thorough: bool
+    target: Target, split: SplitName, stored_side: int, folder: Path, thorough: bool
 ) -> ImageSet | None:
     """What is in ``folder``; None where there is none, or a damaged one was taken away."""
     if not folder.is_dir():
@@ -112,7 +112,7 @@ def _load(
         if read_meta(folder).kept:
             images = load(folder, thorough=thorough)
         else:
-            images = load_streamed(folder, target, split, short_side)
+            images = load_streamed(folder, target, split, stored_side)
         if len(images) != len(target.samples(split)):
             raise ValueError(f"it holds {len(images)} images of {len(target.samples(split))}")
         value_range(images)  # the histogram, too, is what was written

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -38,13 +38,17 @@ class ImageSet(ABC):
         widths: int32, shape (images,), pixels.
         bands: names of the channels.
         bad: message by index of each image that does not decode.
+        shrunk: how many were shrunk to the stored side.
+        decoded: whether pixels are kept; else images are decoded at every use.
     """
 
+    decoded: ClassVar[bool]
     folder: Path
     heights: NDArray[np.int32]
     widths: NDArray[np.int32]
     bands: tuple[str, ...]
     bad: dict[int, str]
+    shrunk: int
 
     def __len__(self) -> int:
         return len(self.heights)
@@ -69,6 +73,7 @@ class ImageStore(ImageSet):
         chunk: images per file.
     """
 
+    decoded: ClassVar[bool] = True
     offsets: NDArray[np.int64]
     shards: tuple[NDArray[Any], ...]
     chunk: int
@@ -96,12 +101,13 @@ class StreamedImages(ImageSet):
     Attributes:
         target: decodes them.
         split: of the target.
-        short_side: as of the store they stand for.
+        stored_side: as of the store they stand for.
     """
 
+    decoded: ClassVar[bool] = False
     target: Target
     split: SplitName
-    short_side: int
+    stored_side: int
 
     def images(self, indices: Sequence[int]) -> list[NDArray[Any]]:
         """Images, each of shape (height, width, bands), as a store would hold them.
@@ -118,7 +124,7 @@ class StreamedImages(ImageSet):
         for index, image in zip(ordered, self.target.read_many(self.split, ordered), strict=True):
             if isinstance(image, ImageError):
                 raise image
-            decoded[index] = fit(image, self.short_side)
+            decoded[index] = fit(image, self.stored_side)
         return [decoded[index] for index in indices]
 
     @cached_property
@@ -151,6 +157,7 @@ def load(folder: Path, *, thorough: bool = False) -> ImageStore:
         widths=widths,
         bands=meta.bands,
         bad=dict(meta.bad),
+        shrunk=meta.shrunk,
         offsets=offsets,
         shards=tuple(
             np.memmap(shard_file(folder, number), dtype=dtype, mode="r")
@@ -163,7 +170,7 @@ def load(folder: Path, *, thorough: bool = False) -> ImageStore:
 
 
 def load_streamed(
-    folder: Path, target: Target, split: SplitName, short_side: int
+    folder: Path, target: Target, split: SplitName, stored_side: int
 ) -> StreamedImages:
     """Open what is known of images that are streamed.
 
@@ -178,7 +185,8 @@ def load_streamed(
         widths=widths,
         bands=meta.bands,
         bad=dict(meta.bad),
+        shrunk=meta.shrunk,
         target=target,
         split=split,
-        short_side=short_side,
+        stored_side=stored_side,
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class FrozenKey:
         architecture: arguments of the backbone, normalisation included, as JSON text.
         image_size: side of the input.
         short_side: short side before the centre crop.
-        stored_side: short side of the decoded images.
+        stored_side: short side that longer ones of the decoded images were shrunk to.
         precision: resolved precision.
         device: device type and torch version: rounding differs between them.
     """

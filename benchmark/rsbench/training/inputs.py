@@ -35,7 +35,8 @@ class Inputs:
         stores: decoded images of train and test.
         normalisation: with ``statistics`` resolved to "fixed".
         channels: which stored channel feeds each input channel of the network.
-        short_side: short side of the test view, which is also that of the stored images.
+        short_side: short side of the test view before its centre crop, pixels.
+        stored_side: short side that longer ones of the stored images were shrunk to, pixels.
     """
 
     target: Target
@@ -45,6 +46,7 @@ class Inputs:
     normalisation: Normalisation
     channels: tuple[int, ...]
     short_side: int
+    stored_side: int
 
     def frozen_key(
         self, split: SplitName, short_side: int, precision: str, device: torch.device
@@ -67,7 +69,7 @@ class Inputs:
             architecture=json.dumps(shape, sort_keys=True),
             image_size=info.image_size,
             short_side=short_side,
-            stored_side=self.short_side,
+            stored_side=self.stored_side,
             precision=precision,
             device=f"{device.type} torch {torch.__version__}",
         )
@@ -81,14 +83,17 @@ def open_inputs(cell: Cell, folders: Folders) -> Inputs:
     """
     target = _target(cell.target.model_dump_json(), folders)
     backbone, network = _backbone(cell.backbone.model_dump_json(), folders)
-    short_side = cell.recipe.test_short_side(backbone.info.image_size)
-    stores = _stores(target, short_side, folders)
+    size = backbone.info.image_size
+    short_side, stored = cell.recipe.test_short_side(size), cell.recipe.stored_short_side(size)
+    stores = _stores(target, stored, folders)
     imagery = target.imagery
     channels = choose_bands(target.name, imagery, backbone.name, backbone.info.bands)
     normalisation = resolve_normalisation(
         backbone.info.normalisation, stores["train"], channels, imagery.full_scale
     )
-    return Inputs(target, backbone, network, stores, normalisation, tuple(channels), short_side)
+    return Inputs(
+        target, backbone, network, stores, normalisation, tuple(channels), short_side, stored
+    )
 
 
 def forget_inputs() -> None:
@@ -121,9 +126,15 @@ def train_counts(labels: NDArray[np.int64], indices: NDArray[np.int64], classes:
     return [int(n) for n in np.bincount(labels[indices], minlength=classes)]
 
 
-def skipped_remarks(inputs: Inputs) -> tuple[str, ...]:
-    """What a reader of the numbers must know about images that were left out."""
-    return tuple(
+def image_remarks(inputs: Inputs) -> tuple[str, ...]:
+    """What a reader of the numbers must know about images that were shrunk or left out."""
+    shrunk = tuple(
+        f"{inputs.target.name}: {store.shrunk} of {len(store)} {split} images were shrunk to a "
+        f"short side of {inputs.stored_side} pixels before views were cut (recipe.stored_side)"
+        for split, store in inputs.stores.items()
+        if store.shrunk
+    )
+    return shrunk + tuple(
         f"{inputs.target.name}: {len(store.bad)} of {len(store)} {split} images cannot be used "
         f"and were left out (on_bad_image: skip), first {next(iter(store.bad.values()))}"
         for split, store in inputs.stores.items()
@@ -155,8 +166,8 @@ def _backbone(choice: str, folders: Folders) -> tuple[Backbone, nn.Module]:
 
 
 @lru_cache(maxsize=4)
-def _stores(target: Target, short_side: int, folders: Folders) -> dict[SplitName, ImageSet]:
+def _stores(target: Target, stored_side: int, folders: Folders) -> dict[SplitName, ImageSet]:
     return {
-        "train": open_store(target, "train", short_side, folders),
-        "test": open_store(target, "test", short_side, folders),
+        "train": open_store(target, "train", stored_side, folders),
+        "test": open_store(target, "test", stored_side, folders),
     }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ from rsbench.strategy import EpochPlan, Strategy
 from rsbench.training.context import TrainingContext
 
 Report = Callable[[dict[str, object]], None]
+Batch = tuple[torch.Tensor, torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -98,28 +100,49 @@ class Loop:
         recipe = self.context.recipe
         order = self.context.order(epoch, pool)
         losses: list[torch.Tensor] = []
-        for start in range(0, len(order), recipe.batch_size):
+        done = 0
+        for indices, batch in self._batches(order):
             self._last_rate = float(self.optimizer.param_groups[0]["lr"])
-            indices = order[start : start + recipe.batch_size]
             self.strategy.before_step(self.step, indices)
-            losses.append(self._inner_step(indices))
+            losses.append(self._inner_step(batch))
             # the strategy's own steps belong to this one: the rate is lowered after them
             self.strategy.after_step(self.step, indices)
             if schedule is not None and recipe.schedule_interval == "step":
                 schedule.step()
             self.step += 1
-            self._progress(epoch, start, len(order))
+            self._progress(epoch, done, len(order))
+            done += len(indices)
         self.strategy.after_epoch(epoch)
         if schedule is not None and recipe.schedule_interval == "epoch":
             schedule.step()
         return self._mean_loss(losses)
 
-    def _inner_step(self, indices: NDArray[np.int64]) -> torch.Tensor:
-        loss = self.context.loss_of(self.context.batch(indices, "augmentation", self.step))
+    def _batches(self, order: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], Batch]]:
+        """The batches of an epoch; where that saves time, each is read during the step before."""
+        size = self.context.recipe.batch_size
+        portions = [order[start : start + size] for start in range(0, len(order), size)]
+        first = self.step
+
+        def read(number: int) -> Batch:
+            return self.context.batch(portions[number], "augmentation", first + number)
+
+        if not self.context.reader.reads_ahead:
+            yield from ((indices, read(number)) for number, indices in enumerate(portions))
+            return
+        with ThreadPoolExecutor(1, thread_name_prefix="ahead") as reader:
+            ahead = reader.submit(read, 0)
+            for number, indices in enumerate(portions):
+                batch = ahead.result()
+                if number + 1 < len(portions):
+                    ahead = reader.submit(read, number + 1)
+                yield indices, batch
+
+    def _inner_step(self, batch: Batch) -> torch.Tensor:
+        loss = self.context.loss_of(batch)
         self.context.fabric.backward(loss)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self.images += len(indices)
+        self.images += len(batch[1])
         return loss.detach()
 
     def _schedule(self, samples: int) -> LRScheduler | None:

@@ -50,6 +50,7 @@ class RestoredModel:
             and the network's own where the method trains those.
         gammas: final modulators by key of the inserted module; empty for a plain method.
         view: how a test image becomes the network's input.
+        stored_side: short side that longer ones are shrunk to before that, pixels.
         fabric: device and precision.
     """
 
@@ -62,6 +63,7 @@ class RestoredModel:
     trained: dict[str, Tensor]
     gammas: dict[str, Tensor]
     view: InputView
+    stored_side: int
     fabric: Fabric
 
     def both(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,7 +72,7 @@ class RestoredModel:
             return self.model.both(images)
 
     def reader(self, source: ImageSource, labels: NDArray[np.int64]) -> BatchReader:
-        """Reads ``source`` (images shrunk to ``view.short_side``) as test images were read."""
+        """Reads ``source`` (images shrunk to ``stored_side``) as test images were read."""
         return BatchReader(
             source,
             labels,
@@ -96,10 +98,9 @@ def restore(record: Record, folder: Path, folders: Folders, device: torch.device
         CellError: the record is of an older rsbench, or the trained weights were not kept.
         CheckpointError: weights are missing, damaged, or other ones than the cell was trained on.
     """
-    if record.view is None:
+    if record.view is None or record.view.stored_side is None:
         raise CellError(
-            f"the record of {record.id} does not say how images are normalised: it was written "
-            "by an rsbench before 0.2",
+            f"{record.id} was trained by an older rsbench, which cut other views of images",
             where=folder,
             remedy=_AGAIN,
         )
@@ -128,6 +129,7 @@ def restore(record: Record, folder: Path, folders: Folders, device: torch.device
         trained=weights,
         gammas=gammas,
         view=record.view,
+        stored_side=record.view.stored_side,
         fabric=make_fabric(device, resolve_precision(record.cell.recipe.precision, device)),
     )
 

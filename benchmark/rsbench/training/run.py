@@ -36,8 +36,8 @@ from rsbench.training.frozen import cached_features
 from rsbench.training.inputs import (
     Inputs,
     forget_inputs,
+    image_remarks,
     open_inputs,
-    skipped_remarks,
     train_counts,
 )
 from rsbench.training.loop import Loop, LoopResult
@@ -104,10 +104,12 @@ def run_cell(
         view=InputView(
             image_size=inputs.backbone.info.image_size,
             short_side=inputs.short_side,
+            stored_side=inputs.stored_side,
             normalisation=inputs.normalisation,
             bands=inputs.target.imagery.bands,
             channels=inputs.channels,
             full_scale=inputs.target.imagery.full_scale,
+            precision=trainer.precision,
         ),
         environment=environment,
         epochs=loop.epochs,
@@ -119,7 +121,7 @@ def run_cell(
                 inputs.target.disclaimer,
                 inputs.backbone.info.disclaimer,
                 *inputs.target.remarks,
-                *skipped_remarks(inputs),
+                *image_remarks(inputs),
             )
             if text
         ),
