@@ -81,6 +81,7 @@ class ToyReader:
     """
 
     device = CPU
+    reads_ahead = False
 
     def __init__(
         self, samples: int, noise_width: int, noise_in: NoiseIn, redrawn: bool, seed: int
