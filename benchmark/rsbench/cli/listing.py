@@ -81,7 +81,7 @@ def plugin_rows(group: str) -> list[Row]:
     return rows
 
 
-def _described(plugin: type) -> str:
+def _described(plugin: object) -> str:
     """Its one line; of a method with the learning rate that it has where a matrix states none."""
     text = str(getattr(plugin, "description", ""))
     rate = getattr(plugin, "learning_rate", None)

@@ -42,7 +42,7 @@ class CellBuilder:
         self.definitions = definitions
         self.problems = problems
         self.validated: dict[tuple[KeyPath, ...], dict[str, JsonValue]] = {}
-        self.recipes: dict[tuple[str | KeyPath, ...], Recipe] = {}
+        self.recipes: dict[tuple[KeyPath, ...], Recipe] = {}
 
     def build(self, labels: Labels) -> Cell:
         """The cell with these labels; with default settings where a problem was noted."""
@@ -122,7 +122,7 @@ class CellBuilder:
             Layer(("recipe",), written(self.document.recipe)),
             *_layers(changes, "recipe", _recipe),
         ]
-        key = (method.kind, *(layer.path for layer in layers))
+        key = ((method.kind,), *(layer.path for layer in layers))
         if key not in self.recipes:
             assert issubclass(method.plugin, Method)
             own = Layer(("recipe",), {"learning_rate": method.plugin.learning_rate})
