@@ -16,10 +16,12 @@ Alpha = Annotated[float, Field(gt=0.0)] | Literal["rank"]
 class RankOptions(Settings):
     """Width of the inserted module and the fixed factor of its delta (paper section 1.5)."""
 
-    rank: Rank = "rule"
-    """Rank (bottleneck width) r, or ``rule``: from the number of classes and blocks."""
-    alpha: Alpha = 1.0
-    """Scale numerator: the delta is multiplied by alpha / r; ``rank`` makes that 1."""
+    rank: Rank = 8
+    """Rank (bottleneck width) r, or ``rule``: from the number of classes and blocks, as in the
+    released code."""
+    alpha: Alpha = "rank"
+    """Scale numerator: the delta is multiplied by alpha / r; ``rank`` makes that 1. The released
+    code's is 1."""
 
     def resolved_rank(self, number_of_classes: int, depth: int) -> int:
         """R for a target of that many classes and a network of that many blocks."""

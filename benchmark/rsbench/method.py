@@ -55,6 +55,9 @@ class Method(ABC):
     Options: ClassVar[type[Settings]] = Settings
     description: ClassVar[str] = ""
     """One line for ``rsbench ls methods``."""
+    learning_rate: ClassVar[float] = 0.01
+    """SGD's rate for a batch of 128 images that works on an unknown backbone; cells have it where
+    their matrix states no ``recipe.learning_rate``."""
     modulates: ClassVar[bool] = True
     """Whether it inserts modules that MetaPEFT can scale (paper section 9.5)."""
     unmergeable: ClassVar[str] = "the method does not say how"

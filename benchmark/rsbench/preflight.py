@@ -1,4 +1,4 @@
-"""Before a sweep starts: do the weights fit, and does every method find its positions?
+"""Before a sweep starts: do weights, positions and recipes fit, and is there a remark on them?
 
 A misfit would otherwise show as one failed cell after another. What was found to fit is
 remembered in the cache, so that torch is loaded for it only once.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ import rsbench
 from rsbench import registry
 from rsbench.atomic import write_file
 from rsbench.errors import RsbenchError
+from rsbench.heldout import split_train
 from rsbench.method import AttachContext
 from rsbench.plan import CellRun, silent
 from rsbench.sources import Activity, checked_options
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from rsbench.cell import Cell
     from rsbench.folders import Folders
     from rsbench.insertion import Site
+    from rsbench.plan import Plan
 
 
 def check_fit(runs: Iterable[CellRun], folders: Folders, activity: Activity = silent) -> None:
@@ -57,6 +59,41 @@ def check_fit(runs: Iterable[CellRun], folders: Folders, activity: Activity = si
                 where=folders.cache,
                 remedy="name another folder with --cache-dir or RSBENCH_CACHE",
             ) from error
+
+
+def review(plan: Plan, ids: Collection[str]) -> dict[str, list[str]]:
+    """What training strategies say about cells that are about to be trained.
+
+    Args:
+        plan: the plan that the cells are of.
+        ids: the cells.
+
+    Returns:
+        Labels of the cells that a remark is about, by remark.
+
+    Raises:
+        SettingsError: a strategy cannot train by the recipe of a cell; the cell is named.
+    """
+    remarks: dict[str, list[str]] = {}
+    samples: dict[tuple[int, str], int] = {}
+    for each in plan.cells:
+        cell = each.cell
+        if each.run is None or each.run.id not in ids or cell.metapeft is None:
+            continue
+        target, _ = plan.stores[each.settings]
+        key = (id(target), cell.recipe.model_dump_json())
+        if key not in samples:
+            samples[key] = len(split_train(target.train.labels, cell.recipe).train)
+        kind = registry.strategy_class(cell.metapeft.kind)
+        strategy = kind(checked_options(kind.Options, cell.metapeft))
+        try:
+            found = strategy.review(samples[key], cell.recipe)
+        except RsbenchError as error:
+            what = f"{cell.label}: {error.what}"
+            raise type(error)(what, where=error.where, remedy=error.remedy) from error
+        for remark in found:
+            remarks.setdefault(remark, []).append(cell.label)
+    return remarks
 
 
 def _by_backbone(runs: Iterable[CellRun]) -> list[list[CellRun]]:

@@ -43,7 +43,8 @@ class Augmentation(Settings):
 class Recipe(Settings):
     """How a cell is trained and tested; the defaults are the paper's (section 3).
 
-    Every field changes the score, so every field is part of a cell's identity.
+    Every field changes the score, so every field is part of a cell's identity. In a matrix the
+    default of ``learning_rate`` is the method's own (``Method.learning_rate``).
     """
 
     epochs: Annotated[int, Field(ge=1)] = 10
@@ -51,19 +52,27 @@ class Recipe(Settings):
     batch_size: Annotated[int, Field(ge=1)] = 128
     """Images per inner step."""
     learning_rate: Annotated[float, Field(ge=0.0)] = 0.01
-    """SGD rate for a batch of ``reference_batch`` images."""
+    """The optimiser's rate for a batch of ``reference_batch`` images. A matrix that states none
+    takes each method's own, which is SGD's: with ``optimizer: adamw`` it must state one."""
     reference_batch: Annotated[int, Field(ge=1)] = 128
     """Batch size that ``learning_rate`` is stated for."""
     learning_rate_scaling: Literal["sqrt", "linear", "none"] = "sqrt"
     """How the rate follows the batch size: ``learning_rate * (batch / reference) ** 0.5``, ..."""
     schedule: Literal["cosine", "constant"] = "cosine"
-    """Learning-rate schedule over the whole training, without warm-up."""
+    """Learning-rate schedule over what the warm-up leaves of the training."""
     schedule_interval: Literal["step", "epoch"] = "step"
     """Whether the cosine moves every step (last rate near zero) or every epoch (released code)."""
+    warm_up: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    """Share of the training's steps over which the rate first rises linearly, step by step."""
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    """What trains the method's parameters and the head."""
     momentum: Fraction = 0.9
-    """SGD momentum, no Nesterov."""
+    """SGD momentum, no Nesterov. AdamW has its own (0.9, 0.999) and takes none of a matrix."""
     weight_decay: Annotated[float, Field(ge=0.0)] = 5e-4
-    """L2 penalty on everything that SGD trains, biases and head included."""
+    """On everything that is trained, biases and head included: an L2 penalty with SGD, decoupled
+    from the gradient with AdamW."""
+    gradient_clip: Positive | None = None
+    """Largest norm of the gradient of everything that is trained, together; None: any."""
     loss: Literal["logit_adjustment", "cross_entropy"] = "logit_adjustment"
     """Training loss, the same in the inner and the outer loop."""
     tau: Annotated[float, Field(ge=0.0)] = 1.0

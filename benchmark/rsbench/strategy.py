@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rsbench.errors import SettingsError
-from rsbench.settings import Settings
+from rsbench.settings import Recipe, Settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,6 +67,21 @@ class Strategy(ABC):
         Raises:
             SettingsError: the strategy cannot train this method; the message says why.
         """
+
+    def review(self, samples: int, recipe: Recipe) -> tuple[str, ...]:
+        """What to say about a cell before it is trained; called before a sweep.
+
+        Args:
+            samples: training images, without a held-out slice.
+            recipe: the cell's.
+
+        Returns:
+            Remarks, one sentence each; ``rsbench run`` prints them.
+
+        Raises:
+            SettingsError: the strategy cannot train by this recipe; the message says why.
+        """
+        return ()
 
     @abstractmethod
     def begin(self, context: TrainingContext) -> None:

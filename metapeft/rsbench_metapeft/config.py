@@ -100,6 +100,17 @@ class MetaPEFTOptions(Settings):
     released: ReleasedOptions = ReleasedOptions()
     """Options of ``mode: released``."""
 
+    @property
+    def avoids_reads(self) -> bool:
+        """Whether D_val is drawn from what the inner steps of its loop do not read."""
+        apart = not (self.overlap or self.outer_loop == "epoch")
+        return apart and self.val_source == "fresh"
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether the inner steps of an epoch leave D_val out."""
+        return not self.overlap and not self.avoids_reads
+
     @model_validator(mode="after")
     def _combinations(self) -> MetaPEFTOptions:
         problem = _released_problem(self) or _control_problem(self) or _step_problem(self)

@@ -40,22 +40,13 @@ class ValidationDraws:
         self._left = self.current
         self._loop = 0
         self._fixed: Indices | None = None
-        if self._avoids_reads:
+        if self.options.avoids_reads:
             self._check_enough(int(options.outer_loop))
-
-    @property
-    def _avoids_reads(self) -> bool:
-        """Whether D_val is drawn from what the inner steps of its loop do not read."""
-        options = self.options
-        return not (options.overlap or options.outer_loop == "epoch") and (
-            options.val_source == "fresh"
-        )
 
     @property
     def pool_size(self) -> int:
         """Samples that the inner steps of an epoch read."""
-        leaves_out = not self.options.overlap and not self._avoids_reads
-        return len(self.context.train) - (self.size if leaves_out else 0)
+        return len(self.context.train) - (self.size if self.options.leaves_out else 0)
 
     def pool(self) -> Indices:
         """What the inner steps of the coming epoch draw from, shape (pool_size,)."""
@@ -79,7 +70,7 @@ class ValidationDraws:
             self.current = self._fixed_draw()
         else:
             candidates = self.context.train
-            if self._avoids_reads:
+            if self.options.avoids_reads:
                 candidates = np.setdiff1d(candidates, self._reads(first_step, length, epochs))
             self.current = self._draw(candidates, loop)
         self._left = np.empty(0, dtype=np.int64)

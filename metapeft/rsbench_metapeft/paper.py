@@ -14,6 +14,7 @@ from rsbench_metapeft.frozen import FrozenGammas, random_gammas
 from rsbench_metapeft.hypergradient import FirstOrder, Hypergradient
 from rsbench_metapeft.modulator import Modulators, inverse_softplus
 from rsbench_metapeft.outer import OuterLoop
+from rsbench_metapeft.recipes import travel_bound, travel_remarks
 from rsbench_metapeft.steps import GammaStep, OuterStep, WeightStep, gamma_optimizer
 from rsbench_metapeft.trajectory import Trajectory, log_spread
 
@@ -96,16 +97,11 @@ class PaperMode:
         }
 
     def _travel_bound(self) -> float | None:
-        """Rate x outer steps: about how far Adam can move rho (9.2); a note where it is short."""
-        if self.modulators is None or self.loop is None or self.options.optimizer != "adam":
-            return None
-        bound = self.options.learning_rate * self.loop.outer_steps
-        if bound < 1.0:
-            self.context.note(
-                f"gamma could move little: learning rate x outer steps = {bound:.3g} < 1 bounds "
-                "the travel of rho"
-            )
-        return round(bound, 6)
+        """What bounded the travel of rho; a note where it was short."""
+        bound = travel_bound(self.options, 0 if self.loop is None else self.loop.outer_steps)
+        for remark in travel_remarks(bound):
+            self.context.note(remark)
+        return bound
 
     def _gammas(self) -> dict[str, float]:
         source = self.modulators or self.frozen

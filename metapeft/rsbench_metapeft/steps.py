@@ -58,7 +58,7 @@ class GammaStep(OuterStep):
 
 
 class WeightStep(OuterStep):
-    """An ordinary SGD step on phi and the head, at the inner rate of the moment (section 9.7).
+    """An ordinary inner step on phi and the head, at the rate of the moment (section 9.7).
 
     Args:
         context: the cell being trained.
@@ -69,9 +69,7 @@ class WeightStep(OuterStep):
 
     def take(self, batch: Batch) -> None:
         """Move phi and the head."""
-        self.context.fabric.backward(self.context.loss_of(batch))
-        self.context.optimizer.step()
-        self.context.optimizer.zero_grad(set_to_none=True)
+        self.context.inner_step(batch)
 
 
 def gamma_optimizer(

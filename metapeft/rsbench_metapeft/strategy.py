@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from rsbench.settings import Settings
+from rsbench.settings import Recipe, Settings
 from rsbench.strategy import EpochPlan, Strategy, StrategyResult
 from rsbench_metapeft.config import MetaPEFTOptions
 
@@ -58,6 +58,23 @@ class MetaPEFT(Strategy):
 
         check_fits(self.options, attachment)
 
+    def review(self, samples: int, recipe: Recipe) -> tuple[str, ...]:
+        """Whether gamma can travel far enough to be learned.
+
+        Raises:
+            SettingsError: ``hypergradient: unrolled`` and ``mode: released`` need plain SGD.
+        """
+        from rsbench_metapeft.recipes import (
+            check_recipe,
+            planned_outer_steps,
+            travel_bound,
+            travel_remarks,
+        )
+
+        check_recipe(self.options, recipe)
+        steps = planned_outer_steps(self.options, samples, recipe)
+        return travel_remarks(travel_bound(self.options, steps))
+
     def begin(self, context: TrainingContext) -> None:
         """Give every inserted module its modulator.
 
@@ -65,6 +82,7 @@ class MetaPEFT(Strategy):
             SettingsError: what ``check`` refuses; options that do not fit the recipe.
         """
         self.check(context.attachment)
+        self.review(len(context.train), context.recipe)
         if self.options.mode == "released":
             from rsbench_metapeft.released import ReleasedMode
 

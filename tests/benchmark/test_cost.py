@@ -217,7 +217,11 @@ def test_all_variants_train_the_same_inner_steps_in_every_round(
     assert all(one.seconds > 0 for one in everything)
     assert [one.outer_steps for one in measured[2].trainings] == [2, 2]
     assert [each.trainings[0].modulators for each in measured] == [0, 0, 12]
-    assert [each.trainings[0].trainable for each in measured] == [48, 48 + 576, 48 + 576 + 12]
+    assert [each.trainings[0].trainable for each in measured] == [
+        48,
+        48 + 8 * 576,
+        48 + 8 * 576 + 12,
+    ]
     assert counted[-1] == (9, 9)
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from rsbench import registry
 from rsbench.cell import Cell
 from rsbench.cli import main
+from rsbench.heldout import split_train
 from rsbench.matrix.combinations import metapeft_axes
 from rsbench.matrix.expand import expand
 from rsbench.matrix.labels import Labels
-from rsbench.matrix.load import load_matrix, shipped_matrices
+from rsbench.matrix.load import load_matrix, shipped_matrices, shipped_stages
 from rsbench.plan import settings_digest
+from rsbench.settings import Recipe
+from rsbench.sources import checked_options
 from rsbench.where import choose_blocks
 
 SHIPPED = list(shipped_matrices())
@@ -109,6 +115,30 @@ def test_scaled_rates_of_the_k_ablation_keep_the_way_that_gamma_can_travel() -> 
                 options = cell.metapeft.options
                 ways.add(round(float(options["learning_rate"]) / float(options["outer_loop"]), 9))
         assert len(ways) == 1, "rate x steps / K"
+
+
+#: Training images as published, and of the demo world.
+TRAINING_IMAGES = {
+    **{"dota": 98_990, "inat2018": 437_513, "fusrs25": 5_261},
+    **{"demo_dota": 1_212, "demo_inat": 1_104, "demo_fusrs": 650},
+}
+
+
+@cache
+def trained_on(kind: str, recipe: Recipe) -> int:
+    """Images that inner steps may read, if the classes were equally large."""
+    return len(split_train(np.arange(TRAINING_IMAGES[kind]) % 15, recipe).train)
+
+
+@pytest.mark.parametrize("on", [None, *shipped_stages()])
+@pytest.mark.parametrize("name", SHIPPED)
+def test_gamma_can_travel_by_one_at_least(name: str, on: str | None) -> None:
+    for cell in expand(load_matrix(name, on)):
+        if cell.metapeft is not None:
+            kind = registry.strategy_class(cell.metapeft.kind)
+            strategy = kind(checked_options(kind.Options, cell.metapeft))
+            samples = trained_on(cell.target.kind, cell.recipe)
+            assert strategy.review(samples, cell.recipe) == (), cell.label
 
 
 def test_the_heat_map_has_both_readings_of_depth() -> None:

@@ -167,7 +167,7 @@ class TestOverrides:
     ) -> None:
         cells = {cell.label: cell for cell in expanded(self.TEXT)}
         linear = cells["air / vit / linear / seed 0"].recipe
-        assert (linear.epochs, linear.learning_rate) == (5, 0.01)
+        assert (linear.epochs, linear.learning_rate) == (5, 0.3)
         lora = cells["sea / vit / lora / seed 0"]
         assert (lora.recipe.epochs, lora.recipe.learning_rate) == (5, 0.2)
         assert lora.recipe.augmentation.horizontal_flip == 0.0
@@ -257,6 +257,49 @@ class TestOverrides:
         error = error_of(TWO_BY_THREE + rule + "\n")
         assert re.search(message, error.what)
         assert near in error.remedy
+
+
+class TestLearningRate:
+    """Where a matrix states none, each method has its own."""
+
+    def rates(self, cells: tuple[Cell, ...]) -> dict[str, float]:
+        return {cell.full_method: cell.recipe.learning_rate for cell in cells}
+
+    def test_is_the_methods_own(self, expanded: Callable[..., tuple[Cell, ...]]) -> None:
+        cells = expanded(axes("[linear, lora, lora+metapeft]", recipe="{epochs: 3}"))
+        assert self.rates(cells) == {"linear": 0.3, "lora": 0.01, "lora+metapeft": 0.01}
+
+    @pytest.mark.parametrize(
+        "stated",
+        [
+            "recipe: {learning_rate: 0.05}",
+            "defaults: {linear: {recipe: {learning_rate: 0.05}}}",
+            "overrides: [{when: {method: linear}, recipe: {learning_rate: 0.05}}]",
+            "axes: {rate: {set: recipe.learning_rate, to: [0.05]}}",
+        ],
+    )
+    @pytest.mark.filterwarnings("ignore::rsbench.matrix.MatrixWarning")
+    def test_stated_anywhere_it_wins(
+        self, expanded: Callable[..., tuple[Cell, ...]], stated: str
+    ) -> None:
+        assert self.rates(expanded(axes("[linear]") + stated + "\n")) == {"linear": 0.05}
+
+    def test_adamw_needs_one_that_is_stated(
+        self, error_of: Callable[[str], MatrixError], expanded: Callable[..., tuple[Cell, ...]]
+    ) -> None:
+        override = "overrides:\n  - {when: {method: lora}, recipe: {optimizer: adamw}}\n"
+        error = error_of(axes("[linear, lora]") + override)
+        assert "overrides[0].recipe.optimizer: adamw needs a learning_rate" in error.what
+        assert "recipe.learning_rate" in error.remedy
+        assert str(error.where).endswith("mine.yaml:7")
+        stated = "recipe: {learning_rate: 0.001}\n"
+        cells = expanded(axes("[linear, lora]") + stated + override)
+        assert [cell.recipe.optimizer for cell in cells] == ["sgd", "adamw"]
+
+    def test_adamw_takes_no_momentum(self, error_of: Callable[[str], MatrixError]) -> None:
+        recipe = "{optimizer: adamw, learning_rate: 0.001, momentum: 0.8}"
+        error = error_of(axes("[lora]", recipe=recipe))
+        assert "recipe.momentum: is for optimizer: sgd" in error.what
 
 
 class TestBadAxes:

@@ -68,3 +68,37 @@ def test_a_dry_run_finds_misfits_too(tmp_path: Path, capsys: pytest.CaptureFixtu
     printed = capsys.readouterr()
     assert "2 to run" in printed.out
     assert "blocks [0, 7]: there is no block 7" in printed.err
+
+
+def test_a_recipe_that_the_strategy_cannot_train_by(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_world(tmp_path)
+    changed: dict[str, Any] = matrix()
+    changed["methods"] = ["lora", "lora+metapeft"]
+    changed["metapeft"] = {"hypergradient": "unrolled"}
+    changed["recipe"] |= {"optimizer": "adamw"}
+    message = run(tmp_path, changed, capsys)
+    assert "plots / tiny_vit / lora+metapeft / seed 0: hypergradient: unrolled" in message
+    assert "optimizer: adamw" in message
+
+
+@pytest.mark.parametrize("arguments", [["--dry-run"], ["--only", "seed=0", "--no-figures"]])
+def test_a_remark_on_cells_is_printed_once_with_their_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    """39 training images in batches of 8, D_val of 8: one outer step in each of two epochs."""
+    write_world(tmp_path)
+    changed: dict[str, Any] = matrix()
+    changed["methods"] = ["lora", "lora+metapeft", "adapter+metapeft"]
+    changed["metapeft"] = {"learning_rate": 0.2}
+    file = tmp_path / "changed.yaml"
+    file.write_text(yaml.safe_dump(changed))
+    out = ["--out", str(tmp_path / "out"), "--workers", "0"]
+    assert main(["run", "--matrix", str(file), *out, *arguments]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("note: gamma can move little: learning rate x outer steps = 0.4 < 1") == 1
+    after = printed.partition("note: gamma")[2].splitlines()[1]
+    number = 4 if "--dry-run" in arguments else 2
+    assert after.startswith(f"  {number} cells: plots / tiny_vit / lora+metapeft / seed 0, ")
+    assert "adapter+metapeft" in after

@@ -15,6 +15,7 @@ def test_defaults_are_those_of_the_paper() -> None:
     recipe = Recipe()
     assert (recipe.epochs, recipe.batch_size, recipe.learning_rate) == (10, 128, 0.01)
     assert (recipe.momentum, recipe.weight_decay) == (0.9, 5e-4)
+    assert (recipe.optimizer, recipe.warm_up, recipe.gradient_clip) == ("sgd", 0.0, None)
     assert (recipe.loss, recipe.tau) == ("logit_adjustment", 1.0)
     assert (recipe.head_scale, recipe.head_init) == (25.0, "class_mean")
     assert (recipe.schedule, recipe.learning_rate_scaling) == ("cosine", "sqrt")
@@ -47,6 +48,8 @@ def test_rate_follows_the_batch_size(scaling: str, batch_size: int, expected: fl
         {"learning_rate": math.nan},
         {"learning_rate": math.inf},
         {"momentum": 1.5},
+        {"warm_up": 1.0},
+        {"gradient_clip": 0.0},
         {"loss": "hinge"},
         {"heldout_fraction": 0.0},
         {"learningrate": 0.1},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -102,14 +104,13 @@ def test_check_16_changing_gamma_changes_test_logits() -> None:
 def test_check_17_no_weight_decay_on_rho_and_a_rate_that_never_rises() -> None:
     context = make_context(RECIPE, rank=2)
     strategy = metapeft()
-    result, _, sgd = train(context, strategy)
+    result, _, _ = train(context, strategy)
     (group,) = strategy.mode.step.optimizer.param_groups
     assert group["weight_decay"] == 0
     assert {id(p) for p in group["params"]} == {id(r) for r in strategy.mode.modulators.rhos}
     rates = [epoch.learning_rate for epoch in result.epochs]
     assert rates == sorted(rates, reverse=True)
-    assert rates[-1] < 0.02 * RECIPE.learning_rate
-    assert sgd.param_groups[0]["lr"] == pytest.approx(0.0, abs=1e-12)
+    assert 0 < rates[-1] < 0.02 * RECIPE.learning_rate
 
 
 @pytest.mark.parametrize("interval", ["step", "epoch"])
@@ -117,9 +118,11 @@ def test_check_17_no_weight_decay_on_rho_and_a_rate_that_never_rises() -> None:
 def test_check_17_the_schedule_spans_the_real_number_of_steps(interval: str, overlap: bool) -> None:
     recipe = RECIPE.model_copy(update={"schedule_interval": interval})
     context = make_context(recipe, rank=2)
-    result, _, sgd = train(context, metapeft(overlap=overlap, ratio=0.4))
-    assert sgd.param_groups[0]["lr"] == pytest.approx(0.0, abs=1e-12)
+    result, _, _ = train(context, metapeft(overlap=overlap, ratio=0.4))
     assert len(result.epochs) == recipe.epochs
+    changes = result.steps if interval == "step" else recipe.epochs
+    last = RECIPE.learning_rate * 0.5 * (1 + math.cos(math.pi * (1 - 1 / changes)))
+    assert result.epochs[-1].learning_rate == pytest.approx(last)
 
 
 def test_outer_steps_are_spread_evenly_over_a_loop() -> None:

@@ -44,6 +44,7 @@ class DemoBackbone(Backbone):
 
 
 class LinearMethod(Method):
+    learning_rate: ClassVar[float] = 0.3
     modulates: ClassVar[bool] = False
 
 

@@ -21,6 +21,7 @@ from rsbench.settings import Recipe
 from rsbench.streams import torch_stream
 from rsbench.training.context import TrainingContext
 from rsbench.training.model import AdaptedModel
+from rsbench.training.optimizer import make_optimizer
 from rsbench.training.precision import make_fabric
 
 IMAGE_SIZE = 16
@@ -155,18 +156,13 @@ def make_context(
     )
     fabric = make_fabric(device, "32-true")
     inner = (*attachment.parameters(), *head.parameters())
-    sgd = torch.optim.SGD(
-        inner,
-        lr=recipe.scaled_learning_rate,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-    )
+    optimizer = make_optimizer(recipe, inner)
     return TrainingContext(
         fabric=fabric,
         model=fabric.setup_module(model),
         attachment=attachment,
         inner_parameters=inner,
-        optimizer=fabric.setup_optimizers(sgd),
+        optimizer=fabric.setup_optimizers(optimizer),
         loss=LogitAdjustedLoss(counts, recipe.tau),
         reader=reader,
         train=np.arange(len(labels), dtype=np.int64),

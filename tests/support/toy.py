@@ -20,6 +20,7 @@ from rsbench.strategy import StrategyResult
 from rsbench.streams import stream, torch_stream
 from rsbench.training.context import TrainingContext
 from rsbench.training.loop import Loop
+from rsbench.training.optimizer import make_optimizer
 from rsbench.training.precision import make_fabric
 from rsbench_metapeft.config import MetaPEFTOptions
 from rsbench_metapeft.strategy import MetaPEFT
@@ -135,18 +136,13 @@ def recover(
     )
     fabric = make_fabric(CPU, "32-true")
     parameters = tuple(attachment.parameters())
-    sgd = torch.optim.SGD(
-        parameters,
-        lr=recipe.scaled_learning_rate,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-    )
+    optimizer = make_optimizer(recipe, parameters)
     context = TrainingContext(
         fabric=fabric,
         model=fabric.setup_module(ToyModel(network, attachment)),
         attachment=attachment,
         inner_parameters=parameters,
-        optimizer=fabric.setup_optimizers(sgd),
+        optimizer=fabric.setup_optimizers(optimizer),
         loss=functional.mse_loss,
         reader=cast(Any, ToyReader(samples, noise_width, noise_in, redrawn, seed)),
         train=np.arange(samples),

@@ -18,8 +18,9 @@ class LoraOptions(RankOptions):
     """Positions that get a module."""
     blocks: BlockChoice = "all"
     """Blocks that get one: all, [0, 1], 3-5, last:4, all but 9-11."""
-    init: Literal["released", "canonical"] = "released"
-    """A uniform within 1/sqrt(r) (released code) or within 1/sqrt(d_in); B is zero."""
+    init: Literal["released", "canonical"] = "canonical"
+    """A uniform within 1/sqrt(d_in), or within 1/sqrt(r) (released code); B is zero. The latter
+    makes the first steps of a small rank so large that wide networks can fall to chance."""
     out: Literal["parallel", "sequential"] = "parallel"
     """Whether the out delta reads the projection's input (figure 2b) or its output (code)."""
 

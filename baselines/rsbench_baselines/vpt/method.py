@@ -35,6 +35,7 @@ class VptDeep(Method):
 
     Options: ClassVar[type[Settings]] = VptOptions
     description: ClassVar[str] = "VPT-deep: 10 trained tokens per block"
+    learning_rate: ClassVar[float] = 0.1
     unmergeable: ClassVar[str] = (
         "its prompts are tokens beside those of the image, which no weights of the backbone hold"
     )

@@ -77,8 +77,15 @@ def plugin_rows(group: str) -> list[Row]:
         except Exception as error:  # foreign code may raise anything; shown, and the rest listed
             rows.append(Row(name, f"cannot be loaded: {error}", broken=True))
         else:
-            rows.append(Row(name, str(getattr(plugin, "description", ""))))
+            rows.append(Row(name, _described(plugin)))
     return rows
+
+
+def _described(plugin: object) -> str:
+    """Its one line; of a method with the learning rate that it has where a matrix states none."""
+    text = str(getattr(plugin, "description", ""))
+    rate = getattr(plugin, "learning_rate", None)
+    return text if rate is None else f"{text} (learning rate {rate:g})".strip()
 
 
 def matrix_rows() -> list[Row]:

@@ -14,7 +14,7 @@ from rsbench.sources import checked_options
 #: What the recipe may change without changing the cost of a step.
 _FREE = {
     *("epochs", "learning_rate", "reference_batch", "learning_rate_scaling", "schedule"),
-    *("schedule_interval", "momentum", "weight_decay", "tau", "head_scale", "head_init"),
+    *("schedule_interval", "warm_up", "momentum", "weight_decay", "tau", "head_scale", "head_init"),
     *("early_stopping_patience", "early_stopping_gain"),
 }
 

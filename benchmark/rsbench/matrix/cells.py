@@ -15,6 +15,7 @@ from rsbench.matrix.layers import Layer, validate
 from rsbench.matrix.located import KeyPath
 from rsbench.matrix.problems import Problems
 from rsbench.matrix.schema import Changes, MatrixDocument, written
+from rsbench.method import Method
 from rsbench.settings import PluginChoice, Recipe, Settings
 
 
@@ -59,7 +60,7 @@ class CellBuilder:
             backbone=self.choice(backbone, "backbone", [backbone.layer]),
             method=self.choice(definition, "method", method),
             metapeft=self.metapeft(labels.method, defaults, later) if labels.metapeft else None,
-            recipe=self.recipe([*defaults, *later]),
+            recipe=self.recipe(definition, [*defaults, *later]),
             seed=labels.seed,
             axes=dict(labels.axes),
         )
@@ -115,16 +116,38 @@ class CellBuilder:
             self.validated[key] = {} if found is None else found.model_dump(mode="json")
         return self.validated[key]
 
-    def recipe(self, changes: Sequence[_Placed]) -> Recipe:
-        """The recipe of the matrix with these changes, in order."""
+    def recipe(self, method: Definition, changes: Sequence[_Placed]) -> Recipe:
+        """The recipe of the matrix with these changes, in order, over the method's own rate."""
         layers = [
             Layer(("recipe",), written(self.document.recipe)),
             *_layers(changes, "recipe", _recipe),
         ]
-        key = tuple(layer.path for layer in layers)
+        key = ((method.kind,), *(layer.path for layer in layers))
         if key not in self.recipes:
-            self.recipes[key] = validate(Recipe, layers, self.problems, "recipe") or Recipe()
+            assert issubclass(method.plugin, Method)
+            own = Layer(("recipe",), {"learning_rate": method.plugin.learning_rate})
+            found = validate(Recipe, [own, *layers], self.problems, "recipe") or Recipe()
+            if found.optimizer == "adamw":
+                self.check_adamw(layers)
+            self.recipes[key] = found
         return self.recipes[key]
+
+    def check_adamw(self, layers: Sequence[Layer]) -> None:
+        """Report what AdamW lacks, a rate, or has no use for, in the recipe that asks for it."""
+        path = next(layer.path for layer in reversed(layers) if "optimizer" in layer.values)
+        if not any("learning_rate" in layer.values for layer in layers):
+            self.problems.add(
+                (*path, "optimizer"),
+                "adamw needs a learning_rate here: the methods' own rates are SGD's",
+                "state recipe.learning_rate; 0.001 is a common start",
+            )
+        for layer in layers:
+            if "momentum" in layer.values:
+                self.problems.add(
+                    (*layer.path, "momentum"),
+                    "is for optimizer: sgd; AdamW has its own",
+                    "leave it out where the optimizer is adamw",
+                )
 
 
 def _recipe(changes: Changes) -> Options:

@@ -18,8 +18,9 @@ from rsbench.folders import Folders
 from rsbench.matrix.resolved import copy_of
 from rsbench.missing import missing_table
 from rsbench.plan import Plan, PlannedCell, State, build_stores, plan_cells, state_of
-from rsbench.preflight import check_fit
+from rsbench.preflight import check_fit, review
 from rsbench.report.console import print_results
+from rsbench.report.notes import shortened
 from rsbench.report.write import write_report
 from rsbench.store import RunFolder, RunIndex
 from rsbench.sweep.devices import Resources
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from rsbench.cell import Cell
     from rsbench.matrix.load import Matrix
+    from rsbench.plan import CellRun
 
 #: What a shell expects of a program that Ctrl-C ended: 128 + SIGINT.
 INTERRUPTED = 130
@@ -108,7 +110,7 @@ class Session:
             if each.run and state != "finished"
         ]
         if waiting and self.runner == TRAINING:
-            check_fit(waiting, self.folders, Activities(self.console))
+            self._check(plan, waiting, Activities(self.console))
         try:
             plan.check()
         except RsbenchError as error:
@@ -152,7 +154,7 @@ class Session:
             if waiting:
                 activity = Activities(self.console)
                 if self.runner == TRAINING:
-                    check_fit(waiting, self.folders, activity)
+                    self._check(plan, waiting, activity)
                 build_stores(plan, [each.id for each in waiting], self.folders, activity)
                 self._print(
                     f"{counted(len(waiting), 'cell')} to train, {found} found finished; "
@@ -191,6 +193,17 @@ class Session:
             "but the report could not be made"
         )
         return 1
+
+    def _check(self, plan: Plan, waiting: Sequence[CellRun], activity: Activities) -> None:
+        """Whether what is to be trained fits; what there is to say about it is printed.
+
+        Raises:
+            RsbenchError: weights, positions, blocks or recipes do not fit.
+        """
+        remarks = review(plan, {each.id for each in waiting})
+        check_fit(waiting, self.folders, activity)
+        for remark, labels in remarks.items():
+            self._print(f"note: {remark}\n  {counted(len(labels), 'cell')}: {shortened(labels, 5)}")
 
     def _source(self) -> str:
         """Whose gammas are used, for the console and the tables."""

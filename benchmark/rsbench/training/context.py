@@ -26,8 +26,8 @@ class TrainingContext:
         fabric: device and precision.
         model: the adapted model, set up by Fabric: images to logits.
         attachment: the inserted modules.
-        inner_parameters: phi and the head: what SGD owns.
-        optimizer: that SGD, as set up by Fabric.
+        inner_parameters: phi and the head: what the inner optimiser owns.
+        optimizer: that optimiser, as set up by Fabric.
         loss: logits and labels to a scalar; the same in both loops.
         reader: batches of the target's train split.
         train: indices into that split that may be trained on (held-out slice excluded).
@@ -70,6 +70,26 @@ class TrainingContext:
         """Loss of the model on images and labels."""
         images, labels = batch
         return self.loss(self.model(images), labels)
+
+    def inner_step(self, batch: tuple[Tensor, Tensor]) -> Tensor:
+        """One step of the inner optimiser on images and labels.
+
+        Returns:
+            The loss before it, detached.
+        """
+        loss = self.loss_of(batch)
+        self.fabric.backward(loss)
+        if self.recipe.gradient_clip is not None:
+            # a gradient that is not finite is fp16's to skip, or shows in the next loss
+            self.fabric.clip_gradients(
+                self.model,
+                self.optimizer,
+                max_norm=self.recipe.gradient_clip,
+                error_if_nonfinite=False,
+            )
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return loss.detach()
 
     def steps_per_epoch(self, samples: int) -> int:
         """Inner steps that one pass over ``samples`` takes; the last batch may be smaller."""

@@ -1,4 +1,4 @@
-"""The inner loop: SGD on phi and the head, with a strategy's hooks around each step."""
+"""The inner loop: steps on phi and the head, with a strategy's hooks around each."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
 from rsbench.errors import DivergedError
 from rsbench.record import EpochLog
 from rsbench.strategy import EpochPlan, Strategy
 from rsbench.training.context import TrainingContext
+from rsbench.training.optimizer import Schedule
 
 Report = Callable[[dict[str, object]], None]
 Batch = tuple[torch.Tensor, torch.Tensor]
@@ -76,12 +76,13 @@ class Loop:
             DivergedError: a loss is not finite; the step is named.
         """
         epochs: list[EpochLog] = []
-        schedule: LRScheduler | None = None
+        schedule: Schedule | None = None
         for epoch in range(self.plan.run):
             self._epoch_started = time.perf_counter()
             pool = self.strategy.before_epoch(epoch)
             if schedule is None:
-                schedule = self._schedule(len(pool))
+                steps = self.context.steps_per_epoch(len(pool))
+                schedule = Schedule(self.context.recipe, self.plan.schedule, steps)
             loss = self._epoch(epoch, pool, schedule)
             _synchronise(self.context.reader.device)
             self.seconds += time.perf_counter() - self._epoch_started
@@ -96,25 +97,24 @@ class Loop:
                 break
         return LoopResult(tuple(epochs), self.seconds, self.images, self.step)
 
-    def _epoch(self, epoch: int, pool: NDArray[np.int64], schedule: LRScheduler | None) -> float:
+    def _epoch(self, epoch: int, pool: NDArray[np.int64], schedule: Schedule) -> float:
         recipe = self.context.recipe
         order = self.context.order(epoch, pool)
         losses: list[torch.Tensor] = []
         done = 0
         for indices, batch in self._batches(order):
-            self._last_rate = float(self.optimizer.param_groups[0]["lr"])
+            # the strategy's own steps, those after the epoch too, are taken at this rate
+            self._last_rate = recipe.scaled_learning_rate * schedule.share(self.step)
+            for group in self.optimizer.param_groups:
+                group["lr"] = self._last_rate
             self.strategy.before_step(self.step, indices)
-            losses.append(self._inner_step(batch))
-            # the strategy's own steps belong to this one: the rate is lowered after them
+            losses.append(self.context.inner_step(batch))
+            self.images += len(indices)
             self.strategy.after_step(self.step, indices)
-            if schedule is not None and recipe.schedule_interval == "step":
-                schedule.step()
             self.step += 1
             self._progress(epoch, done, len(order))
             done += len(indices)
         self.strategy.after_epoch(epoch)
-        if schedule is not None and recipe.schedule_interval == "epoch":
-            schedule.step()
         return self._mean_loss(losses)
 
     def _batches(self, order: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], Batch]]:
@@ -136,22 +136,6 @@ class Loop:
                 if number + 1 < len(portions):
                     ahead = reader.submit(read, number + 1)
                 yield indices, batch
-
-    def _inner_step(self, batch: Batch) -> torch.Tensor:
-        loss = self.context.loss_of(batch)
-        self.context.fabric.backward(loss)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        self.images += len(batch[1])
-        return loss.detach()
-
-    def _schedule(self, samples: int) -> LRScheduler | None:
-        """Cosine to zero over the planned steps or epochs: it never rises (check 17)."""
-        recipe = self.context.recipe
-        if recipe.schedule == "constant":
-            return None
-        steps = self.context.steps_per_epoch(samples) if recipe.schedule_interval == "step" else 1
-        return CosineAnnealingLR(self.optimizer.optimizer, T_max=self.plan.schedule * steps)
 
     def _mean_loss(self, losses: list[torch.Tensor]) -> float:
         values = torch.stack(losses).tolist()

@@ -42,6 +42,7 @@ from rsbench.training.inputs import (
 )
 from rsbench.training.loop import Loop, LoopResult
 from rsbench.training.model import AdaptedModel, attach_method, count
+from rsbench.training.optimizer import make_optimizer
 from rsbench.training.plain import Plain
 from rsbench.training.precision import make_fabric, resolve_precision
 
@@ -205,13 +206,7 @@ class CellTrainer:
         """
         recipe = self.cell.recipe
         inner = [*self.attachment.parameters(), *self.model.head.parameters()]
-        optimizer = torch.optim.SGD(
-            inner,
-            lr=recipe.scaled_learning_rate,
-            momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
-        )
-        wrapped, fabric_optimizer = self.fabric.setup(self.model, optimizer)
+        wrapped, fabric_optimizer = self.fabric.setup(self.model, make_optimizer(recipe, inner))
         tau = recipe.tau if recipe.loss == "logit_adjustment" else 0.0
         context = TrainingContext(
             fabric=self.fabric,
