@@ -17,6 +17,8 @@ from rsbench.settings import Settings
 from rsbench.wording import first_problem
 
 SCHEMA_VERSION = 1
+#: Name of the file, in the folder of the cell.
+RECORD = "record.json"
 
 
 class Metrics(Settings):
@@ -123,6 +125,14 @@ class Failure(Settings):
     traceback: str
 
 
+class Artefact(Settings):
+    """A file as it was when the record was written."""
+
+    size: int = Field(ge=0)
+    """Bytes."""
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
 class Record(Settings):
     """Everything that is known about one cell."""
 
@@ -152,6 +162,9 @@ class Record(Settings):
     """"Demo data" and the like, from target and backbone."""
     skipped: dict[str, int] = Field(default_factory=dict)
     """Images per split that could not be used and were left out (on_bad_image: skip)."""
+    artefacts: dict[str, Artefact] = Field(default_factory=dict)
+    """The files of the cell by their path in its folder; in a published copy, those of
+    ``test_images/`` that it needs too. Empty in older records, whose files are not checked."""
     failure: Failure | None = None
 
     def to_json(self) -> str:

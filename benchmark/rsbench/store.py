@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationError
 
-from rsbench.atomic import write_file
+from rsbench.atomic import sync, sync_folder, write_file
 from rsbench.cell import cell_id, control_in, full_method, label_of
 from rsbench.copies import RESTORE, how_to_mend, is_copy
 from rsbench.errors import CellError, RecordError, ResultsFolderError
-from rsbench.record import Record, read_record
+from rsbench.record import RECORD, Record, read_record
+from rsbench.recorded import describe_all
 from rsbench.settings import Settings
 from rsbench.wording import first_problem
 
@@ -129,7 +130,7 @@ class RunFolder:
         """
         if not self.cell(identifier).exists():
             return None
-        path = self.cell(identifier) / "record.json"
+        path = self.cell(identifier) / RECORD
         record = read_record(path)
         if record.id != identifier or cell_id(record.identity) != identifier:
             raise RecordError(
@@ -309,16 +310,15 @@ class RunFolder:
                 shutil.rmtree(path, ignore_errors=True)
 
     def commit(self, scratch: Path, record: Record) -> None:
-        """Write the record into ``scratch`` and move it into place.
+        """Write the record into ``scratch``, its files described in it, and move it into place.
 
-        A cell that is there already (a failed one that was tried again) is replaced. A crash
-        at any moment leaves the old cell, the new one, or none, never half a cell.
+        A cell that is there already (a failed one that was tried again) is replaced. A crash or
+        a power cut at any moment leaves the old cell, the new one, or none, never half a cell.
         """
-        with (scratch / "record.json").open("w", encoding="utf-8") as file:
-            file.write(record.to_json())
-            file.flush()
-            os.fsync(file.fileno())
-        _sync_folder(scratch)
+        sync_folder(scratch)  # first: a record must not stand beside files that never got there
+        record = record.model_copy(update={"artefacts": describe_all(scratch)})
+        write_file(scratch / RECORD, record.to_json().encode())
+        sync(scratch)
         place = self.cell(record.id)
         if place.exists():
             old = scratch.with_name(f"{scratch.name}-old")
@@ -327,7 +327,7 @@ class RunFolder:
             shutil.rmtree(old, ignore_errors=True)
         else:
             scratch.rename(place)
-        _sync_folder(self.cells)
+        sync(self.cells)
 
 
 def _old_names(matrix: Path, gamma_from: str) -> Callable[[str], str]:
@@ -401,11 +401,3 @@ def explained(folder: Path) -> Iterator[None]:
             where=folder,
             remedy="give a folder that you may write, on a disk with space, with --out",
         ) from error
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from rsbench.errors import CellError
 from rsbench.finished.find import FinishedCell
+from rsbench.recorded import check_recorded
 from rsbench.store import without_weights
 
 #: What ``Site.key`` looks like.
@@ -60,6 +61,7 @@ def read_gammas(cell: FinishedCell) -> Gammas:
 
     Raises:
         CellError: the trained model has none, or its weights cannot be read.
+        RecordError: the weights are not those that were recorded.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
@@ -77,6 +79,7 @@ def read_gammas(cell: FinishedCell) -> Gammas:
         if table.is_file():
             lacking.remedy = f"its final gammas, to six digits, are in {table}; {lacking.remedy}"
         raise lacking
+    check_recorded(cell.folder, path.name)
     try:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:

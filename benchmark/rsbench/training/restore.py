@@ -26,6 +26,7 @@ from rsbench.head import CosineClassifier
 from rsbench.insertion import Attachment
 from rsbench.method import Method
 from rsbench.record import InputView, Record
+from rsbench.recorded import check_recorded
 from rsbench.sources import checked_options
 from rsbench.store import without_weights
 from rsbench.training.artefacts import GAMMA_PREFIX
@@ -97,6 +98,7 @@ def restore(record: Record, folder: Path, folders: Folders, device: torch.device
     Raises:
         CellError: the record is of an older rsbench, or the trained weights were not kept.
         CheckpointError: weights are missing, damaged, or other ones than the cell was trained on.
+        RecordError: the trained weights are not those that were recorded.
     """
     if record.view is None or record.view.stored_side is None:
         raise CellError(
@@ -107,6 +109,7 @@ def restore(record: Record, folder: Path, folders: Folders, device: torch.device
     lacking = without_weights(folder)
     if lacking is not None:
         raise lacking
+    check_recorded(folder, "adapter.safetensors")
     _check_code(record)
     backbone = _open_backbone(record, folders)
     network = backbone.build()
