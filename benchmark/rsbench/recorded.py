@@ -61,10 +61,10 @@ def check_recorded(cell: Path, name: str, content: bytes | None = None) -> None:
     shared = name.startswith(f"{TEST_IMAGES}/")
     path = (cell.parents[1] if shared else cell) / name
     try:
-        state = _state(path)
+        state, of_record = _state(path), _state(cell / RECORD)
     except FileNotFoundError:
         return
-    record = _record(cell / RECORD, _state(cell / RECORD))
+    record = _record(cell / RECORD, of_record)
     if not record.artefacts:
         return
     expected = record.artefacts.get(name)

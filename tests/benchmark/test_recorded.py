@@ -136,6 +136,7 @@ def test_a_file_is_hashed_once(run: RunFolder, monkeypatch: pytest.MonkeyPatch) 
         hashed.append(path)
         return describe(path)
 
+    monkeypatch.setattr(recorded, "_seen", set())
     monkeypatch.setattr(recorded, "describe", counting)
     for _ in range(3):
         check_recorded(run.cell(first), "features.npz")

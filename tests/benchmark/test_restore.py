@@ -261,3 +261,20 @@ def test_a_damaged_weights_file_is_an_error(copied: FinishedCell) -> None:
     record_again(copied.folder)  # as if it had been damaged before it was recorded
     with pytest.raises(CheckpointError, match="trained weights cannot be read"):
         restored(copied)
+
+
+@pytest.mark.parametrize("name", ["head.weight", "inserted.block1_out.up", "gamma.block1_out"])
+def test_weights_that_are_not_finite_are_the_fault_of_their_file(
+    copied: FinishedCell, name: str
+) -> None:
+    path = copied.folder / "adapter.safetensors"
+    tensors = load_file(path)
+    tensors[name].view(-1)[0] = float("nan")
+    save_file(tensors, path)
+    record_again(copied.folder)
+    with pytest.raises(CheckpointError, match=f"{name} holds values that are not finite") as caught:
+        restored(copied)
+    assert caught.value.where == str(path)
+    if name.startswith("gamma."):
+        with pytest.raises(CellError, match="gamma of block1_out is not finite"):
+            read_gammas(copied)

@@ -105,6 +105,13 @@ def read_gammas(cell: FinishedCell) -> Gammas:
         raise CellError(
             f"the gamma of {vectors[0]} has {found[vectors[0]].size} values, not one", where=path
         )
+    bad = [key for key, tensor in found.items() if not math.isfinite(tensor.item())]
+    if bad:
+        raise CellError(
+            f"the gamma of {bad[0]} is not finite: the weights are damaged",
+            where=path,
+            remedy="train the cell again into a new run folder",
+        )
     # float() of a float32 keeps its exact value, and repr() of that comes back exactly
     values = {key: float(found[key].item()) for key in sorted(found, key=_forward_order)}
     return Gammas(values)

@@ -194,6 +194,13 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(
             f"the trained weights cannot be read: {error}", where=path, remedy=_AGAIN
         ) from error
+    for name, tensor in tensors.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise CheckpointError(
+                f"the trained weights are damaged: {name} holds values that are not finite",
+                where=path,
+                remedy=_AGAIN,
+            )
     return tensors
 
 

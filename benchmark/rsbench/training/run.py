@@ -16,7 +16,7 @@ from torch import Tensor
 from rsbench import registry
 from rsbench.batches import BatchReader
 from rsbench.cell import Cell, identity
-from rsbench.errors import TargetError
+from rsbench.errors import DivergedError, TargetError
 from rsbench.folders import Folders
 from rsbench.head import CosineClassifier, class_means, random_directions
 from rsbench.heldout import TrainSplit, split_train, usable
@@ -40,7 +40,7 @@ from rsbench.training.inputs import (
     open_inputs,
     train_counts,
 )
-from rsbench.training.loop import Loop, LoopResult
+from rsbench.training.loop import LOWER_RATE, Loop, LoopResult
 from rsbench.training.model import AdaptedModel, attach_method, count
 from rsbench.training.optimizer import make_optimizer
 from rsbench.training.plain import Plain
@@ -202,7 +202,7 @@ class CellTrainer:
         """Train.
 
         Raises:
-            DivergedError: the loss is not finite.
+            DivergedError: a loss, a logit of the held-out slice, or what was trained is not finite.
         """
         recipe = self.cell.recipe
         inner = [*self.attachment.parameters(), *self.model.head.parameters()]
@@ -227,11 +227,21 @@ class CellTrainer:
         strategy.check(self.attachment)
         strategy.begin(context)
         validate = self._validation_accuracy if self.split.early_stopping else None
-        loop = Loop(context, strategy, validate, self.report)
-        return loop.run(), strategy.finish()
+        self.loop = Loop(context, strategy, validate, self.report)
+        trained = self.loop.run()
+        for name, parameter in self.model.trained_parameters(with_backbone=True).items():
+            self._check_finite(name, parameter)
+        for site, module in self.attachment.modules():
+            if module.gamma is not None:
+                self._check_finite(f"the gamma of {site.key}", module.gamma())
+        return trained, strategy.finish()
 
     def test(self) -> Outputs:
-        """Test the trained model on the split that the recipe names."""
+        """Test the trained model on the split that the recipe names.
+
+        Raises:
+            DivergedError: a logit is not finite.
+        """
         if self.tested_split == "train":
             return self._evaluate("train", self.split.heldout)
         return self._evaluate("test", self._good("test"))
@@ -342,7 +352,16 @@ class CellTrainer:
             with self.fabric.autocast():
                 return self.model.both(images)
 
-        return evaluate(forward, self.readers[split], indices, self.inputs.short_side)
+        outputs = evaluate(forward, self.readers[split], indices, self.inputs.short_side)
+        self._check_finite("a logit", torch.from_numpy(outputs.logits))
+        return outputs
+
+    def _check_finite(self, what: str, values: Tensor) -> None:
+        """No loss is computed after the last step, which can diverge like any other."""
+        if not bool(torch.isfinite(values).all()):
+            raise DivergedError(
+                f"{what} is not finite after step {self.loop.step - 1}", remedy=LOWER_RATE
+            )
 
     def _validation_accuracy(self) -> float:
         outputs = self._evaluate("train", self.split.heldout)
