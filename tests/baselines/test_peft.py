@@ -100,7 +100,7 @@ def test_ranks_and_alphas_per_layer(tmp_path: Path) -> None:
     assert tensors["base_model.model.blocks.0.attn.qkv.lora_B.weight"].shape == (48, 6)
 
 
-@pytest.mark.parametrize("method", ["linear", "full", "bitfit", "adapter", "adaptformer",
+@pytest.mark.parametrize("method", ["linear", "probe", "full", "bitfit", "adapter", "adaptformer",
                                     "vpt_shallow", "vpt_deep"])  # fmt: skip
 def test_other_methods_are_refused_with_the_reason(method: str) -> None:
     backbone = TinyBackbone()

@@ -82,6 +82,18 @@ def test_plain_lines_off_a_terminal() -> None:
     assert stream.getvalue() == f"[1/2] {ending(make_record())}\n"
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_note_of_a_cell_is_printed_at_once_and_not_again_for_the_next(terminal: bool) -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, width=40, force_terminal=terminal, color_system=None)
+    note = "nearly parallel; try recipe: {head_features: [standardised]}"
+    with display_for(console, 2) as display:
+        for worker in (0, 1):
+            display.started(worker, LABEL)
+            display.working(worker, {"note": note})
+    assert stream.getvalue().count(note) == 1
+
+
 def test_live_lines_on_a_terminal() -> None:
     stream = io.StringIO()
     console = Console(file=stream, width=120, force_terminal=True, color_system=None)

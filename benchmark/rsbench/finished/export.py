@@ -13,6 +13,7 @@ from torch import Tensor
 import rsbench
 from rsbench.atomic import new_folder
 from rsbench.errors import ExportError
+from rsbench.head import CosineClassifier, Head
 from rsbench.training.artefacts import GAMMA_PREFIX
 from rsbench.training.restore import RestoredModel
 
@@ -96,11 +97,7 @@ def describe(restored: RestoredModel, format_: ExportFormat) -> dict[str, Any]:
         "method": cell.method.model_dump(mode="json"),
         "metapeft": None if cell.metapeft is None else cell.metapeft.model_dump(mode="json"),
         "gammas": {key: gamma.tolist() for key, gamma in restored.gammas.items()},
-        "head": {
-            "kind": "cosine",
-            "scale": cell.recipe.head_scale,
-            "logits": "scale * normalize(features) @ normalize(weight).T, rows of length 1",
-        },
+        "head": _head_in_words(restored.model.head),
         "disclaimers": list(record.disclaimers),
     }
 
@@ -122,7 +119,18 @@ def _peft(restored: RestoredModel) -> Files:
 
 
 def _head(restored: RestoredModel) -> dict[str, Tensor]:
-    return {"weight": restored.model.head.weight.detach()}
+    return dict(restored.model.head.state_dict())
+
+
+def _head_in_words(head: Head) -> dict[str, Any]:
+    """How features become logits, with the names that the tensors have."""
+    seen = "features" if head.mean is None else "(features - mean)"
+    if head.deviation is not None:
+        seen = f"({seen} / deviation)"
+    if isinstance(head, CosineClassifier):
+        formula = f"scale * normalize({seen}) @ normalize(weight).T, rows of length 1"
+        return {"kind": "cosine", "scale": head.scale, "logits": formula}
+    return {"kind": "linear", "logits": f"{seen} @ weight.T + bias"}
 
 
 def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

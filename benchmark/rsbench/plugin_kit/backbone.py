@@ -144,7 +144,7 @@ def random_images(backbone: Backbone, number: int = 3) -> Tensor:
 def _sites(backbone: Backbone, network: nn.Module) -> Finding:
     sites = backbone.sites(network)
     if not sites:
-        what = "none: only linear and full can use this backbone"
+        what = "none: only methods that insert nothing can use this backbone (linear, probe, full)"
         return Finding("sites", "warning", what)
     modules = dict(network.named_modules())
     problems = [

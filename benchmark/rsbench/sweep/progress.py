@@ -37,14 +37,22 @@ class Display(ABC):
         self.total = total
         self.ended_cells = 0
         self.failed_cells = 0
+        self._told: set[str] = set()
 
     @abstractmethod
     def started(self, worker: int, label: str) -> None:
         """A worker took the cell with this label."""
 
-    @abstractmethod
     def working(self, worker: int, values: dict[str, Any]) -> None:
-        """The training of a worker reports; for the values see ``messages.Working``."""
+        """The training of a worker reports; for the values see ``messages.Working``.
+
+        The same note of many cells is printed once.
+        """
+        del worker
+        note = values.get("note")
+        if note and note not in self._told:
+            self._told.add(note)
+            self.console.print(Text(note, style="yellow"), soft_wrap=True)
 
     def ended(self, worker: int, record: Record) -> None:
         """A cell finished or failed."""
@@ -75,9 +83,6 @@ class PlainDisplay(Display):
     def started(self, worker: int, label: str) -> None:
         """Print nothing."""
 
-    def working(self, worker: int, values: dict[str, Any]) -> None:
-        """Print nothing."""
-
 
 class LiveDisplay(Display):
     """An overall bar with the time left, and one line per worker; ended cells scroll above."""
@@ -94,6 +99,7 @@ class LiveDisplay(Display):
 
     def working(self, worker: int, values: dict[str, Any]) -> None:
         """Bring the line of this worker up to date."""
+        super().working(worker, values)
         if worker in self._lines:
             self._lines[worker].values.update(values)
 

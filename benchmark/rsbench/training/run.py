@@ -18,9 +18,18 @@ from rsbench.batches import BatchReader
 from rsbench.cell import Cell, identity
 from rsbench.errors import TargetError
 from rsbench.folders import Folders
-from rsbench.head import CosineClassifier, class_means, random_directions
+from rsbench.head import (
+    CosineClassifier,
+    Head,
+    class_means,
+    feature_statistics,
+    mean_cosine,
+    random_directions,
+    standardised,
+)
 from rsbench.heldout import TrainSplit, split_train, usable
 from rsbench.losses import LogitAdjustedLoss
+from rsbench.method import FittedMethod
 from rsbench.metrics import compute_metrics
 from rsbench.plan import CellRun, code_of
 from rsbench.record import InputView, ParameterCounts, Record, Timing
@@ -41,12 +50,21 @@ from rsbench.training.inputs import (
     train_counts,
 )
 from rsbench.training.loop import Loop, LoopResult
-from rsbench.training.model import AdaptedModel, attach_method, count
+from rsbench.training.model import (
+    AdaptedModel,
+    attach_method,
+    count,
+    empty_head,
+    make_method,
+)
 from rsbench.training.optimizer import make_optimizer
 from rsbench.training.plain import Plain
 from rsbench.training.precision import make_fabric, resolve_precision
 
 Report = Callable[[dict[str, Any]], None]
+
+#: Frozen features whose mean pairwise cosine is above this are called nearly parallel.
+PARALLEL = 0.95
 
 
 def run_cell(
@@ -189,32 +207,38 @@ class CellTrainer:
         self.counts = train_counts(labels, self.split.train, inputs.target.number_of_classes)
         self.readers = {name: self._reader(name) for name in ("train", "test")}
         inputs.network.to(device)
+        self.method, classes = make_method(cell), inputs.target.number_of_classes
         # frozen features first: once the method is attached the network is no longer bare
-        head = CosineClassifier(self._head_weights(), cell.recipe.head_scale)
         self.before = self._frozen(self.tested_split, inputs.short_side)
-        _, self.attachment = attach_method(
-            cell, inputs.backbone, inputs.network, inputs.target.number_of_classes
+        head = (
+            empty_head(self.method, cell.recipe, classes, self.before.shape[1])
+            if isinstance(self.method, FittedMethod)
+            else self._initial_head()
+        )
+        self.attachment = attach_method(
+            self.method, cell.seed, inputs.backbone, inputs.network, classes
         )
         self.model = AdaptedModel(inputs.backbone, inputs.network, self.attachment, head)
         self.model.to(device)
 
     def run(self) -> tuple[LoopResult, StrategyResult]:
-        """Train.
+        """Train, or fit the head.
 
         Raises:
             DivergedError: the loss is not finite.
         """
+        if isinstance(self.method, FittedMethod):
+            return self._fit(self.method), StrategyResult()
         recipe = self.cell.recipe
         inner = [*self.attachment.parameters(), *self.model.head.parameters()]
         wrapped, fabric_optimizer = self.fabric.setup(self.model, make_optimizer(recipe, inner))
-        tau = recipe.tau if recipe.loss == "logit_adjustment" else 0.0
         context = TrainingContext(
             fabric=self.fabric,
             model=wrapped,
             attachment=self.attachment,
             inner_parameters=tuple(inner),
             optimizer=fabric_optimizer,
-            loss=LogitAdjustedLoss(self.counts, tau).to(self.device),
+            loss=self._loss().to(self.device),
             reader=self.readers["train"],
             train=self.split.train,
             labels=self.inputs.target.train.labels,
@@ -229,6 +253,24 @@ class CellTrainer:
         validate = self._validation_accuracy if self.split.early_stopping else None
         loop = Loop(context, strategy, validate, self.report)
         return loop.run(), strategy.finish()
+
+    def _fit(self, method: FittedMethod) -> LoopResult:
+        """Fit the head to the frozen features in the view that it is tested on."""
+        chosen = self.split.train
+        features = self._frozen("train", self.inputs.short_side)[chosen]
+        labels = self.inputs.target.train.labels[chosen]
+        adjustment = self._loss().adjustment.double().numpy()
+        self.report({"phase": "train"})
+        started = time.perf_counter()
+        head = method.fit(features, labels, adjustment, self.notes.append)
+        seconds = time.perf_counter() - started
+        self.model.head = head.to(self.device)
+        return LoopResult(epochs=(), seconds=seconds, images=0, steps=0)
+
+    def _loss(self) -> LogitAdjustedLoss:
+        recipe = self.cell.recipe
+        tau = recipe.tau if recipe.loss == "logit_adjustment" else 0.0
+        return LogitAdjustedLoss(self.counts, tau)
 
     def test(self) -> Outputs:
         """Test the trained model on the split that the recipe names."""
@@ -300,17 +342,32 @@ class CellTrainer:
         kind = registry.strategy_class(chosen.kind)
         return kind(checked_options(kind.Options, chosen))
 
-    def _head_weights(self) -> Tensor:
-        """Initial class weights: mean frozen features at the input's own size (section 3)."""
-        classes = self.inputs.target.number_of_classes
-        size = self.inputs.backbone.info.image_size
-        features = self._frozen("train", size)
-        if self.cell.recipe.head_init == "random":
-            generator = torch_stream(self.cell.seed, "head")
-            return random_directions(classes, features.shape[1], generator)
+    def _initial_head(self) -> Head:
+        """The head before training, from frozen features at the input's own size."""
+        recipe, classes = self.cell.recipe, self.inputs.target.number_of_classes
         chosen = self.split.train
-        labels = self.inputs.target.train.labels[chosen]
-        return class_means(torch.from_numpy(features[chosen]), torch.from_numpy(labels), classes)
+        size = self.inputs.backbone.info.image_size
+        features = torch.from_numpy(self._frozen("train", size)[chosen])
+        if recipe.head_features == "raw":
+            self._tell_parallel(mean_cosine(features))
+        statistics = feature_statistics(features, recipe.head_features)
+        if recipe.head_init == "random":
+            generator = torch_stream(self.cell.seed, "head")
+            weight = random_directions(classes, features.shape[1], generator)
+        else:
+            labels = torch.from_numpy(self.inputs.target.train.labels[chosen])
+            weight = standardised(class_means(features, labels, classes), **statistics)
+        return CosineClassifier(weight, recipe.head_scale, **statistics)
+
+    def _tell_parallel(self, cosine: float) -> None:
+        if cosine > PARALLEL:
+            note = (
+                f"the frozen features of {self.cell.target.name} on {self.cell.backbone.name} are "
+                f"nearly parallel (mean cosine {cosine:.3f}), so that the cosine classifier can "
+                "hardly tell classes apart; try recipe: {head_features: standardised}"
+            )
+            self.notes.append(note)
+            self.report({"note": note})
 
     def _frozen(self, split: SplitName, short_side: int) -> NDArray[np.float32]:
         """Features of the bare backbone for every image of ``split``, cached."""
