@@ -15,6 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from rsbench.alarms import Floors
 from rsbench.record import Record
 from rsbench.target import Progress as Counter
 
@@ -26,15 +27,17 @@ if TYPE_CHECKING:
 class Display(ABC):
     """Receives what happens in a sweep. A context manager around the sweep."""
 
-    def __init__(self, console: Console, total: int) -> None:
+    def __init__(self, console: Console, total: int, floors: Floors) -> None:
         """Show nothing yet.
 
         Args:
             console: where to print.
             total: cells of this sweep.
+            floors: what trained cells are held against.
         """
         self.console = console
         self.total = total
+        self.floors = floors
         self.ended_cells = 0
         self.failed_cells = 0
         self._told: set[str] = set()
@@ -59,8 +62,11 @@ class Display(ABC):
         del worker
         self.ended_cells += 1
         self.failed_cells += record.status == "failed"
+        self.floors.add(record)
         line = f"[{self.ended_cells}/{self.total}] {ending(record)}"
         self.console.print(Text(line, style="red" if record.failure else ""), soft_wrap=True)
+        for warning in warnings(record, self.floors):
+            self.console.print(Text(f"  warning: {warning}", style="yellow"), soft_wrap=True)
 
     def tick(self) -> None:  # noqa: B027 - a display may have nothing to do
         """Called several times a second."""
@@ -87,8 +93,8 @@ class PlainDisplay(Display):
 class LiveDisplay(Display):
     """An overall bar with the time left, and one line per worker; ended cells scroll above."""
 
-    def __init__(self, console: Console, total: int) -> None:
-        super().__init__(console, total)
+    def __init__(self, console: Console, total: int, floors: Floors) -> None:
+        super().__init__(console, total, floors)
         self._lines: dict[int, _Line] = {}
         self._begin = time.monotonic()
         self._live = Live(console=console, refresh_per_second=4, transient=True)
@@ -176,10 +182,20 @@ class _Line:
         return ", ".join(parts)
 
 
-def display_for(console: Console, total: int) -> Display:
+def display_for(console: Console, total: int, floors: Floors) -> Display:
     """Live on a terminal, plain elsewhere."""
     kind = LiveDisplay if console.is_terminal else PlainDisplay
-    return kind(console, total)
+    return kind(console, total, floors)
+
+
+def warnings(record: Record, floors: Floors) -> list[str]:
+    """What the reader of an ended cell's accuracy should know at once."""
+    found = list(record.alarms)
+    floor = floors.above(record)
+    if floor is not None and floor.metrics is not None:
+        accuracy = 100 * floor.metrics.mean_class
+        found.append(f"below {floor.cell.method.name} on the frozen features ({accuracy:.1f} %)")
+    return found
 
 
 def ending(record: Record) -> str:

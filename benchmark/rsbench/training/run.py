@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rsbench import registry
+from rsbench.alarms import alarms
 from rsbench.batches import BatchReader
 from rsbench.cell import Cell, identity
 from rsbench.errors import TargetError
@@ -108,6 +109,7 @@ def run_cell(
         trainer.close()
     classes = inputs.target.number_of_classes
     groups = inputs.target.groups
+    metrics = compute_metrics(outputs.labels, outputs.predictions, groups, classes)
     return Record(
         id=run.id,
         status="finished",
@@ -117,7 +119,7 @@ def run_cell(
         groups={"head": groups.head, "medium": groups.medium, "tail": groups.tail},
         train_counts=tuple(trainer.counts),
         test_counts=tuple(int(n) for n in np.bincount(outputs.labels, minlength=classes)),
-        metrics=compute_metrics(outputs.labels, outputs.predictions, groups, classes),
+        metrics=metrics,
         parameters=parameters,
         timing=trainer.timing(loop, time.perf_counter() - started),
         view=InputView(
@@ -134,6 +136,7 @@ def run_cell(
         epochs=loop.epochs,
         strategy=result.summary,
         notes=tuple(trainer.notes),
+        alarms=alarms(loop.epochs, metrics),
         disclaimers=tuple(
             text
             for text in (
