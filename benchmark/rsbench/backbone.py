@@ -97,4 +97,7 @@ class Backbone(ABC):
 
     @abstractmethod
     def sites(self, network: nn.Module) -> tuple[Site, ...]:
-        """Every place where a method may insert a module, in forward order."""
+        """Every place where a method may insert a module, in forward order.
+
+        Empty (``NoSites`` says why) where there is none; methods that insert nothing still work.
+        """

@@ -93,7 +93,7 @@ def attach_method(
     sites = backbone.sites(network)
     context = AttachContext(
         number_of_classes=number_of_classes,
-        depth=1 + max(site.block for site in sites),
+        depth=1 + max((site.block for site in sites), default=0),
         generator=torch_stream(cell.seed, "method"),
     )
     return method, method.attach(network, sites, context)
