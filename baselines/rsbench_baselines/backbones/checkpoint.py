@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from rsbench.backbone import Backbone, BackboneInfo
+from rsbench.backbone import Backbone, BackboneInfo, TimmNetwork
 from rsbench.settings import Settings
 from rsbench_baselines.backbones.checkpoint_options import CheckpointOptions
 from rsbench_baselines.backbones.file_hash import remembered_hash
@@ -107,3 +107,15 @@ class Checkpoint(Backbone):
         from rsbench_baselines.backbones.sites.dispatch import sites_of
 
         return sites_of(network)
+
+    def timm_network(self) -> TimmNetwork:
+        """The call of timm that ``build`` makes."""
+        from rsbench_baselines.backbones.architecture import CLASSES, complete_arguments
+
+        name, options = self.options.architecture, self.options
+        kind = CLASSES.get(name)
+        return TimmNetwork(
+            model=name if kind is None else f"{kind.__module__}.{kind.__qualname__}",
+            arguments=complete_arguments(name, options.network_arguments, options.image_size),
+            norm_eps=options.norm_eps,
+        )

@@ -53,7 +53,8 @@ def choose_weights(
             + "; ".join(f"key {key!r}, prefix {prefix!r}" for key, prefix in fitting[:_TOLD])
             + ("; ..." if len(fitting) > _TOLD else ""),
             where=path,
-            remedy="say which ones with the options key and prefix (--key, --prefix)",
+            remedy="say which ones with the options key and prefix; 'rsbench weights convert FILE "
+            "--architecture MODEL --key ... --prefix ...' writes them to a file of their own",
         )
     name, start = fitting[0] if fitting else max(places, key=places.__getitem__)
     return {k.removeprefix(start): v for k, v in stored[name].items() if k.startswith(start)}
