@@ -369,9 +369,9 @@ class TestVerifying:
         model["blocks.1.mlp.fc2.bias"][3] = torch.nan
         torch.save(checkpoint(model), tmp_path / "pretrain.pth")
         kind = tiny_kind()
-        kind.fetch_weights(Folders(), source=tmp_path / "pretrain.pth")
         with pytest.raises(CheckpointError, match=r"not finite: blocks\.1\.mlp\.fc2\.bias"):
-            kind.verify_weights(Folders())
+            kind.fetch_weights(Folders(), source=tmp_path / "pretrain.pth")
+        assert not kind.weights_file(Folders()).exists()
 
 
 def test_dinov2_from_the_real_file_runs_as_a_named_backbone(shared_data: Path) -> None:

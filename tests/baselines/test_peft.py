@@ -130,7 +130,8 @@ def test_an_exported_cell_gives_the_same_features_and_logits(tmp_path: Path) -> 
     out = tmp_path / "peft"
     assert main(["export", str(cell.folder), "--to", "peft", "--out", str(out)]) == 0
     assert {path.name for path in out.iterdir()} == {
-        "adapter_config.json", "adapter_model.safetensors", "head.safetensors", "rsbench.json"
+        "adapter_config.json", "adapter_model.safetensors", "backbone.safetensors",
+        "head.safetensors", "rsbench.json", "load.py"
     }  # fmt: skip
     network = VisionTransformer(img_size=16, num_classes=0, **ARGUMENTS).eval()
     network.load_state_dict(load_file(tmp_path / "weights.safetensors"))

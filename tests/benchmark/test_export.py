@@ -64,7 +64,7 @@ def test_a_merged_backbone_gives_the_same_logits_in_timm_alone(
     out = tmp_path / "merged"
     description = export(every_cell, method, "merged", out)
     assert {path.name for path in out.iterdir()} == {
-        "model.safetensors", "head.safetensors", "rsbench.json"
+        "model.safetensors", "head.safetensors", "rsbench.json", "load.py"
     }  # fmt: skip
     merged = network()
     merged.load_state_dict(load_file(out / "model.safetensors"))
