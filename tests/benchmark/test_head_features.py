@@ -101,7 +101,7 @@ def test_nearly_parallel_features_are_told_at_the_start_and_in_the_record(
 ) -> None:
     words = "the frozen features of plots on tiny_vit are nearly parallel (mean cosine 0.9"
     for kind, (out, printed) in runs.items():
-        told = printed.split("[2/")[0].count(words)  # the probe goes first
+        told = printed.split("[3/")[0].count(words)  # two probes go first
         assert told == (kind == "raw"), "once, before a trained cell ends"
         for path in out.glob("cells/*/record.json"):
             record = read_record(path)
