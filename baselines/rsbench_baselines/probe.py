@@ -1,4 +1,4 @@
-"""Logistic regression on the frozen features: what a method must beat to have adapted anything."""
+"""Logistic regression on the frozen features: the floor that adapting a backbone must pass."""
 
 from __future__ import annotations
 
