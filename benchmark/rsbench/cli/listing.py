@@ -86,8 +86,9 @@ def _described(plugin: object) -> str:
     from rsbench.method import FittedMethod, Method
 
     text = str(getattr(plugin, "description", ""))
-    trained = isinstance(plugin, type) and issubclass(plugin, Method)
-    if not trained or issubclass(plugin, FittedMethod):
+    if not (isinstance(plugin, type) and issubclass(plugin, Method)):
+        return text
+    if issubclass(plugin, FittedMethod):
         return text
     return f"{text} (learning rate {plugin.learning_rate:g})".strip()
 
