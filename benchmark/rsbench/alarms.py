@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 #: Accuracy counts as near chance where it covers less of the way from chance to perfect.
 NEAR_CHANCE = 0.1
+#: With very many classes that is a respectable accuracy: it must be below so many times chance, too.
+TIMES_CHANCE = 5.0
 #: The loss hardly falls where the last epoch's mean is above this share of the first one's.
 #: Of 140 trainings of two real networks those above collapsed; the slowest healthy one had 0.82.
 HARDLY_FALLS = 0.87
@@ -32,10 +34,11 @@ def alarms(epochs: tuple[EpochLog, ...], metrics: Metrics) -> tuple[str, ...]:
     chance = 1.0 / max(tested, 1)
     learnt = (metrics.mean_class - chance) / (1.0 - chance) if tested > 1 else 1.0
     found = []
-    if learnt < NEAR_CHANCE:
+    if learnt < NEAR_CHANCE and metrics.mean_class < TIMES_CHANCE * chance:
+        cure = _CURE if epochs else "check the labels and whether the backbone suits the images"
         found.append(
             f"mean accuracy {100 * metrics.mean_class:.1f} % is near chance "
-            f"({100 * chance:.1f} %): {_CURE}"
+            f"({100 * chance:.1f} %): {cure}"
         )
     first, last = (epochs[0].loss, epochs[-1].loss) if epochs else (1.0, 0.0)
     if last > first:
