@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 #: Accuracy counts as near chance where it covers less of the way from chance to perfect.
 NEAR_CHANCE = 0.1
-#: With very many classes that is a respectable accuracy: it must also be below so many times chance.
+#: With very many classes that is a respectable accuracy: it must be below so many times chance too.
 TIMES_CHANCE = 5.0
 #: The loss hardly falls where the last epoch's mean is above this share of the first one's.
 #: Of 140 trainings of two real networks those above collapsed; the slowest healthy one had 0.82.
