@@ -97,19 +97,6 @@ def test_a_changed_digest_in_the_cache_is_noticed(
     assert len(hashed) == 4
 
 
-def test_fresh_reads_every_file_and_renews_what_is_remembered(
-    files: list[Path], folders: Folders, tmp_path: Path
-) -> None:
-    first = FileDigests(folders, tmp_path).of(files)
-    stat = files[0].stat()
-    files[0].write_text("c" * 10)
-    os.utime(files[0], ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    assert FileDigests(folders, tmp_path).of(files) == first  # size and time did not change
-    fresh = FileDigests(folders, tmp_path).of(files, fresh=True)
-    assert fresh[0] == hashlib.sha256(b"c" * 10).hexdigest()
-    assert FileDigests(folders, tmp_path).of(files) == fresh
-
-
 def test_many_files_in_any_order(tmp_path: Path, folders: Folders, hashed: list[Path]) -> None:
     paths = [tmp_path / f"{n}" for n in range(1500)]
     for path in paths:

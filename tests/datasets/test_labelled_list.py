@@ -312,22 +312,6 @@ def test_stated_defaults_hash_as_before(open_list: OpenList) -> None:
     assert open_list(pixels={}).content_hash == open_list().content_hash
 
 
-def test_altered_files_are_found(open_list: OpenList, tmp_path: Path) -> None:
-    target = open_list()
-    assert target.altered_files() == ()
-    path = tmp_path / "images" / "c" / "2.png"
-    stat = path.stat()
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(content)
-    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    assert open_list().content_hash == target.content_hash
-    seen: list[tuple[int, int]] = []
-    assert target.altered_files(lambda *each: seen.append(each)) == (str(path),)
-    assert seen == [(6, 6)]
-    assert open_list().content_hash != target.content_hash
-
-
 def test_a_sample_takes_little_memory(
     tmp_path: Path, folders: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:

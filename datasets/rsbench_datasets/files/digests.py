@@ -92,7 +92,6 @@ class FileDigests:
         paths: Iterable[FileName],
         states: FileStates | None = None,
         *,
-        fresh: bool = False,
         progress: Progress | None = None,
         total: int = 0,
     ) -> list[str]:
@@ -105,7 +104,6 @@ class FileDigests:
             paths: files; a generator is taken in bit by bit.
             states: what :func:`file_states` says of them, where the caller has asked already;
                 a missing file then gets :data:`MISSING` in place of a digest.
-            fresh: read every file, whatever is remembered.
             progress: called with (done, ``total``).
             total: how many paths there are, for ``progress``.
 
@@ -122,7 +120,7 @@ class FileDigests:
                 while chunk := [os.fspath(path) for path in islice(remaining, _CHUNK)]:
                     part = slice(len(digests), len(digests) + len(chunk))
                     here = file_states(chunk, strict=True) if states is None else states[part]
-                    digests.extend(self._chunk(chunk, here, pool, fresh))
+                    digests.extend(self._chunk(chunk, here, pool))
                     if progress is not None:
                         progress(len(digests), total)
                     if time.monotonic() > notice:
@@ -135,13 +133,13 @@ class FileDigests:
         return digests
 
     def _chunk(
-        self, paths: Sequence[str], states: FileStates, pool: ThreadPoolExecutor, fresh: bool
+        self, paths: Sequence[str], states: FileStates, pool: ThreadPoolExecutor
     ) -> Iterator[str]:
         entries = np.zeros(len(paths), dtype=_ENTRY)
         entries["path"] = [_key(path) for path in paths]
         entries["size"], entries["time"] = states["size"], states["time"]
         there = states["size"] >= 0
-        wanted = there if fresh else there & ~self._recall(entries)
+        wanted = there & ~self._recall(entries)
         unknown: list[int] = np.flatnonzero(wanted).tolist()
         found = pool.map(hash_file, [paths[index] for index in unknown])
         for index, digest in zip(unknown, found, strict=True):

@@ -105,9 +105,12 @@ class FileTarget(Target):
         if on_bad_image == "error":
             survey.refuse_absent()
         survey.refuse_lost_classes(index.class_names)
-        digests = survey.digests(FileDigests(folders, index.location), progress)
+        cache = FileDigests(folders, index.location)
+        digests = survey.digests(cache, progress)
         known = {split: survey.of_present_files(split, each) for split, each in digests.items()}
-        rows = _rows(self._files, digests)
+        # Pictures are decoded by Pillow, which reads no file beside them.
+        beside = survey.companions(cache) if pixels.bands else {}
+        rows = _rows(self._files, digests, beside)
         super().__init__(
             name,
             class_names=index.class_names,
@@ -122,7 +125,6 @@ class FileTarget(Target):
             on_bad_image=on_bad_image,
         )
         self._files = {split: each.without_lines() for split, each in self._files.items()}
-        self._folders, self._location = folders, index.location
 
     def read(self, split: SplitName, index: int) -> NDArray[Any]:
         """Decode one sample; see :meth:`rsbench.target.Target.read`.
@@ -132,31 +134,6 @@ class FileTarget(Target):
             BandError: the file is not what the pixel options say.
         """
         return read_pixels(Path(self._files[split].path(index)), self._pixels)
-
-    def altered_files(self, progress: Progress | None = None) -> tuple[str, ...]:
-        """Read every file anew and compare it with what was remembered of it.
-
-        A file that was changed without a new size or time is found in no other way. What is
-        remembered afterwards is what was read.
-
-        Args:
-            progress: called with (done, total) files.
-
-        Returns:
-            The files whose bytes changed without a new size or time.
-
-        Raises:
-            ImageError: a file may not be read.
-        """
-        cache = FileDigests(self._folders, self._location)
-        survey = take_survey(self._files, self._location)
-        before, after = survey.digests(cache), survey.digests(cache, progress, fresh=True)
-        return tuple(
-            samples.path(index)
-            for split, samples in self._files.items()
-            for index, (old, new) in enumerate(zip(before[split], after[split], strict=True))
-            if old != new
-        )
 
 
 def rename_classes(
@@ -203,7 +180,13 @@ def columns(samples: FileSamples | Sequence[FileSample]) -> FileSamples:
     return samples if isinstance(samples, FileSamples) else FileSamples.gather(samples)
 
 
-def _rows(files: Files, digests: Mapping[SplitName, Sequence[str]]) -> Iterator[Row]:
+def _rows(
+    files: Files,
+    digests: Mapping[SplitName, Sequence[str]],
+    beside: Mapping[SplitName, Mapping[int, str]],
+) -> Iterator[Row]:
     for split, each in files.items():
-        for row in zip(each.ids, each.labels.tolist(), digests[split], strict=True):
-            yield (split, *row)
+        more = beside.get(split, {})
+        rows = zip(each.ids, each.labels.tolist(), digests[split], strict=True)
+        for index, (sample, label, digest) in enumerate(rows):
+            yield split, sample, label, digest + more.get(index, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import warnings
 from contextlib import contextmanager
@@ -18,15 +19,23 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-#: GDAL's short cut for whole PNG files fills up a truncated one and reports no error.
-_GDAL_OPTIONS = {"GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO"}
+#: GDAL's short cut for whole PNG files fills up a truncated one and reports no error. Files
+#: beside an image are looked for by these names alone, and not among all that lie there.
+_GDAL_OPTIONS = {"GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO", "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE"}
 _RASTER_SUFFIXES = frozenset({".tif", ".tiff"})
+#: Drivers that read one file and what :func:`companions` names; others (VRT) lead to any file.
+_DRIVERS = ("GTiff", "JP2OpenJPEG", "JP2KAK", "JP2ECW", "PNG", "JPEG", "BMP", "GIF", "WEBP", "PNM")
 _opening = threading.Lock()  # catch_warnings is not safe in threads
 
 
 @contextmanager
-def open_raster(path: Path) -> Iterator[Any]:
+def open_raster(path: Path, *, any_format: bool = False) -> Iterator[Any]:
     """The rasterio dataset ``path``, open for reading; decoding errors inside are ours too.
+
+    Args:
+        path: the file.
+        any_format: read whatever GDAL reads, mosaics of other files among it; whoever asks for
+            that sees to the content hash of all of ``files``.
 
     Raises:
         ImageError: the file is missing, empty or does not decode.
@@ -40,6 +49,12 @@ def open_raster(path: Path) -> Iterator[Any]:
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)  # plain pictures
                 raster = rasterio.open(path)
             with raster:
+                if not any_format and raster.driver not in _DRIVERS:
+                    raise ImageError(
+                        f"the file is a {raster.driver}, which may lead to other files",
+                        where=path,
+                        remedy="convert it to GeoTIFF (gdal_translate)",
+                    )
                 yield raster
     except RasterioIOError as error:
         if not path.exists():
@@ -51,6 +66,18 @@ def open_raster(path: Path) -> Iterator[Any]:
             where=path,
             remedy="restore the file from its source, or leave it out",
         ) from error
+
+
+def companions(path: str) -> list[str]:
+    """The files beside the image ``path`` that GDAL reads with it and that change its pixels.
+
+    They hold its mask, its nodata value, its colours, or its scale. Others (overviews, world
+    files) say nothing about the pixels.
+    """
+    whole, stem = os.path.basename(path), os.path.splitext(os.path.basename(path))[0]
+    names = (*(whole + end for end in (".msk", ".MSK", ".aux.xml", ".aux")), f"{stem}.aux")
+    beside = (os.path.join(os.path.dirname(path), name) for name in names)
+    return [each for each in beside if os.path.isfile(each)]
 
 
 def read_values(path: Path, bands: tuple[str, ...]) -> tuple[NDArray[Any], NDArray[np.bool_]]:

@@ -114,7 +114,7 @@ def read_headers(
 
 
 def _read_header(name: str, path: Path, options: MapChipsOptions, digests: FileDigests) -> Scene:
-    with open_raster(path) as raster:
+    with open_raster(path, any_format=True) as raster:
         bands = _data_bands(raster, options, path)
         transform, crs = _place(raster, options, path)
         return Scene(
