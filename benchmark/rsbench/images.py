@@ -1,7 +1,8 @@
-"""Find image files, decode one to 8-bit RGB, and refuse what 8-bit RGB would distort."""
+"""Decode an image file to 8-bit RGB, and refuse what 8-bit RGB would distort."""
 
 from __future__ import annotations
 
+import stat
 import struct
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -12,14 +13,14 @@ from PIL import Image, UnidentifiedImageError
 from rsbench.errors import ImageError, MisfitImageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-#: Suffixes of the files that count as images.
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"})
-
+#: What Pillow may open a file as, whatever its name says. Among the others are some that start
+#: programs (EPS) and some that it only guesses.
+_FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "GIF", "WEBP", "JPEG2000", "PPM")
 _EIGHT_BIT_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})
 _BITS_PER_SAMPLE, _SAMPLES_PER_PIXEL = 258, 277  # TIFF tags
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
@@ -60,11 +61,10 @@ def read_plain(path: Path) -> NDArray[np.uint8] | None:
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     """The image ``path``, open; what goes wrong inside is an ImageError."""
+    check_regular(path)
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=_FORMATS) as image:
             yield image
-    except FileNotFoundError as error:
-        raise missing(path) from error
     except UnidentifiedImageError as error:
         raise _unidentified(path) from error
     except _DAMAGE as error:
@@ -73,33 +73,25 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         ) from error
 
 
-def find_images(paths: Iterable[Path]) -> Iterator[Path | ImageError]:
-    """The files among ``paths``, and the images in folders below them, sorted.
+def check_regular(path: Path) -> None:
+    """Refuse what is no file with an end: opening a pipe would wait for ever.
 
-    Hidden files and folders are passed over.
-
-    Yields:
-        Files, and an error for each path that is not there or a folder without images.
+    Raises:
+        ImageError: there is no file, or it is a folder, a pipe or a device.
     """
-    for path in paths:
-        if path.is_file():
-            yield path
-        elif path.is_dir():
-            found = sorted(each for each in path.rglob("*") if _is_image(each, path))
-            yield from found
-            if not found:
-                yield ImageError(
-                    "there is no image in this folder",
-                    where=path,
-                    remedy=f"images end in {', '.join(sorted(IMAGE_SUFFIXES))}",
-                )
-        else:
-            yield missing(path)
-
-
-def _is_image(path: Path, folder: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return not hidden and path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+    try:
+        regular = stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError as error:
+        raise missing(path) from error
+    except OSError as error:
+        raise ImageError(
+            f"the image cannot be opened: {error.strerror}",
+            where=path,
+            remedy="check who may read the file, and the disk it lies on",
+        ) from error
+    if not regular:
+        what = "is a folder" if path.is_dir() else "is a pipe or a device"
+        raise ImageError(f"the image {what}, no file", where=path, remedy=_REPLACE)
 
 
 def missing(path: Path, listed: str = "") -> ImageError:
@@ -154,7 +146,11 @@ def _unidentified(path: Path) -> ImageError:
         found = _what_tiff(path)
         if found:
             return unsupported(path, found)
-    return ImageError("the file is not an image that Pillow knows", where=path, remedy=_REPLACE)
+    return ImageError(
+        f"the file is not an image of a kind that is read ({', '.join(_FORMATS)})",
+        where=path,
+        remedy=f"{_REPLACE}; convert images of other kinds to PNG or TIFF",
+    )
 
 
 def _what_tiff(path: Path) -> str:

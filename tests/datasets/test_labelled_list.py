@@ -322,7 +322,7 @@ def test_a_sample_takes_little_memory(
              for n, name in enumerate(names)]  # fmt: skip
     (tmp_path / "list.csv").write_text("\n".join([HEADER, *lines]) + "\n")
     del names, lines
-    monkeypatch.setattr(digests, "_state", lambda path, strict: (1000, 1))
+    monkeypatch.setattr(digests, "_state", lambda path, strict: (1000, 1, 1, 1))
     monkeypatch.setattr(digests, "hash_file", lambda path: sha256(path.encode()).hexdigest())
     options = LabelledList.Options(file="list.csv")
     tracemalloc.start()

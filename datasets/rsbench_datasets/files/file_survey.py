@@ -34,7 +34,7 @@ class FileSurvey:
 
     Attributes:
         files: samples of both splits.
-        states: size and time of each file, as :func:`rsbench_datasets.files.digests.file_states`.
+        states: of each file, as :func:`rsbench_datasets.files.digests.file_states`.
         location: list or folder to name in messages.
     """
 
@@ -160,8 +160,8 @@ def take_survey(files: Files, location: Path) -> FileSurvey:
         states = {split: file_states(each.all_paths()) for split, each in files.items()}
     except OSError as error:
         raise ImageError(
-            f"the image cannot be found: {error.strerror}",
+            f"the image cannot be opened: {error.strerror}",
             where=error.filename,
-            remedy="check who may read the folder",
+            remedy="check the path, and who may read the folder",
         ) from error
     return FileSurvey(files, states, location)

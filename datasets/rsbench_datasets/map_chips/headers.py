@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rsbench.errors import BandError, NotPreparedError, TargetError
+from rsbench.image_files import look_below, passed_over
 from rsbench.imagery import RGB
 from rsbench_datasets.class_folders import natural_order
 from rsbench_datasets.files.digests import FileDigests
@@ -86,13 +87,14 @@ def _below(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
-        return [each for each in path.rglob("*") if _is_scene(each, path)]
-    return [each for each in map(Path, glob.glob(str(path), recursive=True)) if each.is_file()]
-
-
-def _is_scene(path: Path, folder: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return not hidden and path.suffix.lower() in SCENE_SUFFIXES and path.is_file()
+        return [each for each in look_below(path, SCENE_SUFFIXES).images if each.is_file()]
+    found = map(Path, glob.glob(str(path), recursive=True))
+    stated = set(path.parts)  # a hidden folder that is named is meant
+    return [
+        each
+        for each in found
+        if each.is_file() and not any(map(passed_over, set(each.parts) - stated))
+    ]
 
 
 def read_headers(
