@@ -121,5 +121,10 @@ def test_a_mosaic_of_other_files_is_no_image(opened: Opener, image: Path) -> Non
         '<SimpleSource><SourceFilename relativeToVRT="1">source.tif</SourceFilename>'
         "<SourceBand>1</SourceBand></SimpleSource></VRTRasterBand></VRTDataset>"
     )
-    with pytest.raises(ImageError, match="a VRT, which may lead to other files"):
+    with pytest.raises(ImageError, match="not an image of a kind that is read"):
         opened(bands=["grey"]).read("train", 0)
+    with (
+        pytest.raises(ImageError, match=r"of a kind that is not read \(VRT\)"),
+        open_raster(image),
+    ):
+        pass

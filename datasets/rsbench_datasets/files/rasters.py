@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rsbench.errors import BandError, ImageError
-from rsbench.images import empty, missing, read_plain
+from rsbench.errors import BandError, ImageError, MisfitImageError
+from rsbench.images import check_regular, empty, is_raster, read_plain
+from rsbench.tiff import check_tiff, several
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 #: GDAL's short cut for whole PNG files fills up a truncated one and reports no error. Files
 #: beside an image are looked for by these names alone, and not among all that lie there.
 _GDAL_OPTIONS = {"GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO", "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE"}
-_RASTER_SUFFIXES = frozenset({".tif", ".tiff"})
 #: Drivers that read one file and what :func:`companions` names; others (VRT) lead to any file.
 _DRIVERS = ("GTiff", "JP2OpenJPEG", "JP2KAK", "JP2ECW", "PNG", "JPEG", "BMP", "GIF", "WEBP", "PNM")
 _opening = threading.Lock()  # catch_warnings is not safe in threads
@@ -43,6 +43,8 @@ def open_raster(path: Path, *, any_format: bool = False) -> Iterator[Any]:
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 
+    check_regular(path)
+    check_tiff(path)
     try:
         with rasterio.Env(**_GDAL_OPTIONS):
             with _opening, warnings.catch_warnings():
@@ -51,14 +53,13 @@ def open_raster(path: Path, *, any_format: bool = False) -> Iterator[Any]:
             with raster:
                 if not any_format and raster.driver not in _DRIVERS:
                     raise ImageError(
-                        f"the file is a {raster.driver}, which may lead to other files",
+                        f"the file is of a kind that is not read ({raster.driver})",
                         where=path,
                         remedy="convert it to GeoTIFF (gdal_translate)",
                     )
+                _check_whole(raster, path)
                 yield raster
     except RasterioIOError as error:
-        if not path.exists():
-            raise missing(path) from error
         if path.stat().st_size == 0:
             raise empty(path) from error
         raise ImageError(
@@ -66,6 +67,33 @@ def open_raster(path: Path, *, any_format: bool = False) -> Iterator[Any]:
             where=path,
             remedy="restore the file from its source, or leave it out",
         ) from error
+
+
+def _check_whole(raster: Any, path: Path) -> None:
+    """Refuse what GDAL reads a part of, or otherwise than Pillow.
+
+    Raises:
+        ImageError: the file holds several images.
+        MisfitImageError: its numbers are no values: they count from white, are no grey, red,
+            green or blue, or have fewer than 8 bits.
+    """
+    if raster.subdatasets:
+        raise several(path, f"{len(raster.subdatasets)} subdatasets")
+    about = raster.tags(ns="IMAGE_STRUCTURE")
+    converted = raster.driver != "GTiff" or about.get("COMPRESSION") == "YCbCr JPEG"
+    if about.get("MINISWHITE") == "YES":
+        found = "values that count from white (0 is white)"
+    elif "SOURCE_COLOR_SPACE" in about and not converted:
+        found = f"the colours {about['SOURCE_COLOR_SPACE']}"
+    elif int(raster.tags(1, ns="IMAGE_STRUCTURE").get("NBITS", 8)) < 8:
+        found = "fewer than 8 bits a sample"
+    else:
+        return
+    raise MisfitImageError(
+        f"the image has {found}, which readers take in different ways",
+        where=path,
+        remedy="save it as 8-bit grey or RGB",
+    )
 
 
 def companions(path: str) -> list[str]:
@@ -89,7 +117,7 @@ def read_values(path: Path, bands: tuple[str, ...]) -> tuple[NDArray[Any], NDArr
         ImageError: the file is missing, empty or does not decode.
         BandError: the file has other bands.
     """
-    plain = None if path.suffix.lower() in _RASTER_SUFFIXES else read_plain(path)
+    plain = None if is_raster(path) else read_plain(path)
     if plain is None:
         with open_raster(path) as raster:
             return raster_values(raster, bands)
