@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rsbench.errors import TargetError
+from rsbench.errors import ImageError, TargetError
 from rsbench.folders import Folders
 from rsbench.groups import ClassGroups, GroupRule
 from rsbench.settings import Settings
@@ -19,6 +19,7 @@ from rsbench_datasets.files.digests import FileDigests
 from rsbench_datasets.files.file_samples import FileSample, FileSamples
 from rsbench_datasets.files.file_survey import take_survey
 from rsbench_datasets.files.pixels import PixelOptions, imagery, read_pixels
+from rsbench_datasets.files.rasters import nodata_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -119,7 +120,11 @@ class FileTarget(Target):
             test=self._files["test"].split(),
             content_hash=content_hash(index.class_names, groups, rows, pixels.identity()),
             disclaimer=disclaimer,
-            remarks=(*index.remarks, *leak_remarks(name, known["train"], known["test"])),
+            remarks=(
+                *index.remarks,
+                *_nodata_remarks(name, self._files["train"], pixels),
+                *leak_remarks(name, known["train"], known["test"]),
+            ),
             location=index.location,
             imagery=imagery(pixels),
             on_bad_image=on_bad_image,
@@ -134,6 +139,20 @@ class FileTarget(Target):
             BandError: the file is not what the pixel options say.
         """
         return read_pixels(Path(self._files[split].path(index)), self._pixels)
+
+
+def _nodata_remarks(name: str, train: FileSamples, pixels: PixelOptions) -> tuple[str, ...]:
+    """Where pixels without data come from, by the header of the first image."""
+    if pixels.bands is None or not len(train):
+        return ()
+    stated = () if pixels.nodata is None else (f"the option nodata: {pixels.nodata}",)
+    try:
+        found = (*stated, *nodata_sources(Path(train.path(0)), pixels.bands))
+    except ImageError:  # it is reported where images are read
+        found = stated
+    if not found:
+        return ()
+    return (f"{name}: pixels are without data, and 0, where {' or '.join(found)} says so",)
 
 
 def rename_classes(

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _GDAL_OPTIONS = {"GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO", "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE"}
 #: Drivers that read one file and what :func:`companions` names; others (VRT) lead to any file.
 _DRIVERS = ("GTiff", "JP2OpenJPEG", "JP2KAK", "JP2ECW", "PNG", "JPEG", "BMP", "GIF", "WEBP", "PNM")
+#: Share of an alpha band that may be half transparent: edges that are smoothed are.
+_HALF_OPAQUE = 0.1
 _opening = threading.Lock()  # catch_warnings is not safe in threads
 
 
@@ -122,11 +124,32 @@ def read_values(path: Path, bands: tuple[str, ...]) -> tuple[NDArray[Any], NDArr
         with open_raster(path) as raster:
             return raster_values(raster, bands)
     values = plain.transpose(2, 0, 1)
-    if len(values) not in (2, 4):
+    if len(values) not in (2, 4) or len(values) == len(bands):
         check_band_count(len(values), bands, path)
         return values, np.ones(values.shape, dtype=np.bool_)
     check_band_count(len(values) - 1, bands, path)
-    return values[:-1], np.broadcast_to(values[-1:] > 0, values[:-1].shape)
+    valid = _opaque(values[-1], bands, path)
+    return values[:-1], np.broadcast_to(valid, values[:-1].shape)
+
+
+def _opaque(alpha: NDArray[Any], bands: tuple[str, ...], where: str | Path) -> NDArray[np.bool_]:
+    """Where an alpha band says that there is data.
+
+    Raises:
+        BandError: it says neither yes nor no in much of the image, as near infrared would that a
+            program wrote as the fourth band of a picture: such files call it alpha.
+    """
+    between = np.count_nonzero((alpha != 0) & (alpha != alpha.max()))
+    if between > _HALF_OPAQUE * alpha.size:
+        raise BandError(
+            f"the band after {', '.join(bands)} is declared as alpha, and "
+            f"{between / alpha.size:.0%} of it is neither 0 nor {alpha.max():g}: it looks like a "
+            "band of data",
+            where=where,
+            remedy="name it in 'bands', and leave it out with 'use' where you do not want it: "
+            f"pixels: {{bands: [{', '.join(bands)}, other], use: [{', '.join(bands)}]}}",
+        )
+    return alpha > 0
 
 
 def check_band_count(found: int, bands: tuple[str, ...], where: str | Path | None) -> None:
@@ -142,6 +165,29 @@ def check_band_count(found: int, bands: tuple[str, ...], where: str | Path | Non
             where=where,
             remedy="name every band of the file, in its order; 'use' then chooses among them",
         )
+
+
+def nodata_sources(path: Path, bands: tuple[str, ...]) -> tuple[str, ...]:
+    """What says in the image ``path`` where there is no data; () for nothing.
+
+    Raises:
+        ImageError: the file does not decode.
+    """
+    from rasterio.enums import ColorInterp, MaskFlags
+
+    if not is_raster(path):
+        return ()
+    with open_raster(path) as raster:
+        flags = {flag for each in raster.mask_flag_enums[: len(bands)] for flag in each}
+        nodata = sorted({f"{value:g}" for value in raster.nodatavals if value is not None})
+        alpha = raster.count > len(bands) and raster.colorinterp[-1] == ColorInterp.alpha
+        mask = MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
+    found = (
+        f"the nodata value {', '.join(nodata)}" if nodata else "",
+        "a mask" if mask else "",
+        "an alpha band" if alpha else "",
+    )
+    return tuple(each for each in found if each)
 
 
 def raster_values(
@@ -182,5 +228,5 @@ def raster_values(
         valid = raster.read_masks(indexes, window=window) > 0
     if has_alpha:  # read by ourselves: GDAL minds 8-bit and unsigned 16-bit alpha only, and
         # calls a fourth 8-bit band alpha whatever it is
-        valid &= raster.read(raster.count, window=window) > 0
+        valid &= _opaque(raster.read(raster.count, window=window), bands, raster.name)
     return values, valid
