@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rsbench.errors import ImageError
+from rsbench.errors import ImageError, printable
 from rsbench.images import missing
 
 if TYPE_CHECKING:
@@ -85,11 +85,11 @@ def _some(names: list[str], what: str) -> str:
         return ""
     different = sorted(set(names))
     more = ", ..." * (len(different) > _SHOWN)
-    return f"{len(names)} {what} ({', '.join(different[:_SHOWN])}{more})"
+    return printable(f"{len(names)} {what} ({', '.join(different[:_SHOWN])}{more})")
 
 
 def _counted(kinds: Counter[str]) -> str:
-    return ", ".join(f"{count} {suffix}" for suffix, count in sorted(kinds.items()))
+    return printable(", ".join(f"{count} {suffix}" for suffix, count in sorted(kinds.items())))
 
 
 def passed_over(name: str) -> bool:
@@ -170,13 +170,28 @@ def find_images(paths: Iterable[Path]) -> tuple[list[Path | ImageError], FoundIm
         if path.is_dir():
             found = look_below(path)
             below += found
-            listed += sorted(found.images) or [
-                ImageError(
-                    "there is no image in this folder",
-                    where=path,
-                    remedy=f"images end in {', '.join(sorted(IMAGE_SUFFIXES))}",
-                )
-            ]
+            listed += (
+                map(_named, sorted(found.images))
+                if found.images
+                else [
+                    ImageError(
+                        "there is no image in this folder",
+                        where=path,
+                        remedy=f"images end in {', '.join(sorted(IMAGE_SUFFIXES))}",
+                    )
+                ]
+            )
         else:
-            listed.append(path if path.exists() else missing(path))
+            listed.append(_named(path) if path.exists() else missing(path))
     return listed, below
+
+
+def _named(path: Path) -> Path | ImageError:
+    """``path``, or why its name cannot be written down."""
+    if printable(str(path)) == str(path):
+        return path
+    return ImageError(
+        "the name of the image is no UTF-8 text",
+        where=path,
+        remedy="rename it (convmv changes names to UTF-8)",
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,10 +92,11 @@ def test_unreadable_images_are_named_and_the_others_labelled(
     Image.fromarray(np.full((18, 20), 40_000, dtype=np.uint16)).save(deep)
     (tmp_path / "torn.jpg").write_bytes(b"no image")
     (tmp_path / "photo.heic").touch()
+    make_image(tmp_path / os.fsdecode(b"\xe4.png"))
     code, rows, errors = predict("lora", tmp_path, tmp_path / "gone.png", "--top", 1)
     assert code == 1
     assert [row["file"] for row in rows] == [str(good)]
-    for name in ("deep.png", "torn.jpg", "gone.png"):
+    for name in ("deep.png", "torn.jpg", "gone.png", "\\udce4.png"):
         assert name in errors
     assert "8-bit" in errors
     assert "1 .heic: images of a kind that is not read" in errors

@@ -103,6 +103,17 @@ def test_a_pipe_among_listed_images_is_named(
         LabelledList.open("mine", LabelledList.Options(file="list.csv"), folders)
 
 
+@pytest.mark.parametrize("place", [b"train/1/\xe4.png", b"train/\xe4/1.png", b"test/\xe4/1.png"])
+def test_a_name_that_is_no_text_is_refused(
+    open_folders: OpenFolders, tmp_path: Path, make_image: Callable[..., Path], place: bytes
+) -> None:
+    make_image(tmp_path / os.fsdecode(place), seed=99)
+    with pytest.raises(TargetError) as error:
+        open_folders(test="test")
+    assert "\\udce4" in str(error.value)
+    str(error.value).encode()
+
+
 class TestOneTree:
     def test_is_divided_within_classes(self, open_folders: OpenFolders) -> None:
         target = open_folders(test_fraction=0.4)
