@@ -43,12 +43,15 @@ class Imagery:
         quantity: what the values are.
         pixels: type of the stored values.
         full_scale: stored value that stands for 1.0, above 0.
+        clips_at_zero: whether values below 0 were stored as 0; how many zeros there are is then
+            said with every result.
     """
 
     bands: tuple[str, ...] = RGB
     quantity: Quantity = "display"
     pixels: Pixels = "uint8"
     full_scale: float = 255.0
+    clips_at_zero: bool = False
 
     @property
     def channels(self) -> int:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rsbench_datasets.files.pixel_options import PixelOptions
+
 #: GDAL's short cut for whole PNG files fills up a truncated one and reports no error. Files
 #: beside an image are looked for by these names alone, and not among all that lie there.
 _GDAL_OPTIONS = {"GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO", "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE"}
@@ -110,8 +112,8 @@ def companions(path: str) -> list[str]:
     return [each for each in beside if os.path.isfile(each)]
 
 
-def read_values(path: Path, bands: tuple[str, ...]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """All ``bands`` of a file and where there is data, both of shape (bands, height, width).
+def read_values(path: Path, options: PixelOptions) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """All bands of a file and where there is data, both of shape (bands, height, width).
 
     Plain 8-bit pictures are decoded by Pillow, TIFF and deeper files by rasterio.
 
@@ -119,10 +121,13 @@ def read_values(path: Path, bands: tuple[str, ...]) -> tuple[NDArray[Any], NDArr
         ImageError: the file is missing, empty or does not decode.
         BandError: the file has other bands.
     """
+    bands = options.bands or ()
     plain = None if is_raster(path) else read_plain(path)
     if plain is None:
         with open_raster(path) as raster:
-            return raster_values(raster, bands)
+            found = raster_values(raster, bands)
+            check_scale(raster, options)
+            return found
     values = plain.transpose(2, 0, 1)
     if len(values) not in (2, 4) or len(values) == len(bands):
         check_band_count(len(values), bands, path)
@@ -165,6 +170,31 @@ def check_band_count(found: int, bands: tuple[str, ...], where: str | Path | Non
             where=where,
             remedy="name every band of the file, in its order; 'use' then chooses among them",
         )
+
+
+def check_scale(raster: Any, options: PixelOptions) -> None:
+    """Refuse a raster that states another scale and offset than ``options`` do.
+
+    Raises:
+        BandError: they differ for a band that is used.
+    """
+    if options.full_scale is None or options.scale_tags == "ignore":
+        return
+    for band in dict.fromkeys(options.source_bands):
+        index = (options.bands or ()).index(band)
+        scale, offset = raster.scales[index], raster.offsets[index]
+        if (scale, offset) == (1.0, 0.0):
+            continue
+        fits = (1.0 / scale, offset / scale)
+        if not np.allclose(fits, (options.full_scale, options.offset or 0.0), rtol=1e-5):
+            raise BandError(
+                f"the file says that band {band} holds {scale:g} times its numbers, plus "
+                f"{offset:g}; 'full_scale' {options.full_scale:g} and 'offset' "
+                f"{options.offset or 0.0:g} are another scale",
+                where=raster.name,
+                remedy=f"state full_scale: {fits[0]:g}, offset: {fits[1]:g}, as the file does, or "
+                "scale_tags: ignore where it is wrong",
+            )
 
 
 def nodata_sources(path: Path, bands: tuple[str, ...]) -> tuple[str, ...]:

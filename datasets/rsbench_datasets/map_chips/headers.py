@@ -15,7 +15,7 @@ from rsbench.image_files import look_below, passed_over
 from rsbench.imagery import RGB
 from rsbench_datasets.class_folders import natural_order
 from rsbench_datasets.files.digests import FileDigests
-from rsbench_datasets.files.rasters import check_band_count, open_raster
+from rsbench_datasets.files.rasters import check_band_count, check_scale, open_raster
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -118,6 +118,7 @@ def read_headers(
 def _read_header(name: str, path: Path, options: MapChipsOptions, digests: FileDigests) -> Scene:
     with open_raster(path, any_format=True) as raster:
         bands = _data_bands(raster, options, path)
+        check_scale(raster, options.pixels)
         transform, crs = _place(raster, options, path)
         return Scene(
             name=name,
