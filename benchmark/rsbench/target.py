@@ -17,7 +17,7 @@ from rsbench.imagery import Imagery
 from rsbench.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rsbench.folders import Folders
     from rsbench.groups import ClassGroups
@@ -216,6 +216,10 @@ class Target(ABC):
     def samples(self, split: SplitName) -> Split:
         """The split called "train" or "test"."""
         return self.train if split == "train" else self.test
+
+    def add_remarks(self, remarks: Iterable[str]) -> None:
+        """Add facts that show only when the images are decoded, each once."""
+        self.remarks = (*self.remarks, *(each for each in remarks if each not in self.remarks))
 
     @property
     def number_of_classes(self) -> int:

@@ -103,6 +103,13 @@ class TestVerify:
         assert "train fields" not in shown
         assert "5 differences" in shown
 
+    def test_finds_black_images(self, listed: Path, capsys: Capture) -> None:
+        for n, file in enumerate(sorted(listed.glob("*.png"))):
+            Image.new("RGB", (12 + n, 10)).save(file)
+        assert data("verify") == 1
+        shown = capsys.readouterr().out
+        assert "DIFFERENT  train images: labelled_list: its brightest value is 0" in shown
+
     def test_known_counts_that_agree(
         self, listed: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
     ) -> None:

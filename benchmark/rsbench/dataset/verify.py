@@ -83,6 +83,9 @@ def _images(target: Target, split: SplitName, progress: Progress) -> Verdict:
     except (BandError, MisfitImageError) as error:
         return Verdict(check, "", (str(error).replace("\n", "; "),))
     bad = tuple(f"{split}: {message}" for _, message in found.bad)
+    problem = found.problem(target)
+    if problem:
+        bad = (*bad, problem)
     return Verdict(check, f"all {len(found.sizes):,} decode", bad)
 
 
