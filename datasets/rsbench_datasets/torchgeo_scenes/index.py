@@ -76,7 +76,7 @@ def tree_signature(root: Path, *, every_file: bool) -> str:
 
     Args:
         root: folder of a data set.
-        every_file: also watch size and time of images, and not only those of other files.
+        every_file: also watch size and times of images, and not only those of other files.
 
     Raises:
         TargetError: a folder cannot be read.
@@ -99,7 +99,8 @@ def tree_signature(root: Path, *, every_file: bool) -> str:
         for path in watched:
             stat = os.stat(path)
             size = 0 if path == folder else stat.st_size  # of a folder it means nothing
-            digest.update(f"{os.path.relpath(path, root)}\0{size}\0{stat.st_mtime_ns}\n".encode())
+            times = f"{stat.st_mtime_ns}\0{stat.st_ctime_ns}\0{stat.st_ino}"
+            digest.update(os.fsencode(f"{os.path.relpath(path, root)}\0{size}\0{times}\n"))
     return digest.hexdigest()
 
 
