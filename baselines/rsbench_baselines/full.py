@@ -19,7 +19,7 @@ class Full(Method):
 
     Options: ClassVar[type[Settings]] = Settings
     description: ClassVar[str] = "full fine-tuning: the whole backbone is trained"
-    learning_rate: ClassVar[float] = 0.001
+    learning_rate: ClassVar[float] = 0.0001
     modulates: ClassVar[bool] = False
 
     def attach(

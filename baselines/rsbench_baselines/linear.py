@@ -19,7 +19,7 @@ class Linear(Method):
 
     Options: ClassVar[type[Settings]] = Settings
     description: ClassVar[str] = "linear probe: only the head is trained"
-    learning_rate: ClassVar[float] = 0.1
+    learning_rate: ClassVar[float] = 0.5
     modulates: ClassVar[bool] = False
 
     def attach(

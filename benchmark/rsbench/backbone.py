@@ -51,6 +51,21 @@ class BackboneInfo:
     bands: BandInput = PICTURE
 
 
+@dataclass(frozen=True)
+class TimmNetwork:
+    """How timm alone builds a bare network whose output for images is the features.
+
+    Attributes:
+        model: a timm model name, or the dotted name of one of timm's classes.
+        arguments: everything that it is called with, as JSON values.
+        norm_eps: what the epsilon of every LayerNorm is set to afterwards; None: nothing.
+    """
+
+    model: str
+    arguments: dict[str, Any]
+    norm_eps: float | None = None
+
+
 class Backbone(ABC):
     """A pretrained network whose weights stay frozen unless a method trains them.
 
@@ -97,4 +112,14 @@ class Backbone(ABC):
 
     @abstractmethod
     def sites(self, network: nn.Module) -> tuple[Site, ...]:
-        """Every place where a method may insert a module, in forward order."""
+        """Every place where a method may insert a module, in forward order.
+
+        Empty (``NoSites`` says why) where there is none; methods that insert nothing still work.
+        """
+
+    def timm_network(self) -> TimmNetwork | None:
+        """How the network is built without rsbench, for what ``rsbench export`` writes.
+
+        None, the default, where it is not timm's, or where ``features`` are not its output.
+        """
+        return None

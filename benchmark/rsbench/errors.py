@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 
+def printable(text: str) -> str:
+    """``text`` with an escape for each byte of a file name that is no UTF-8."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 class RsbenchError(Exception):
     """Base of every error that rsbench raises on purpose.
 
@@ -25,10 +30,11 @@ class RsbenchError(Exception):
         remedy: str = "",
         command: str = "",
     ) -> None:
+        what = printable(what)
         super().__init__(what)
         self.what = what
-        self.where = None if where is None else str(where)
-        self.remedy = remedy
+        self.where = None if where is None else printable(str(where))
+        self.remedy = printable(remedy)
         self.command = command
 
     def __reduce__(self) -> tuple[object, ...]:

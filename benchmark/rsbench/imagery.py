@@ -28,6 +28,8 @@ Pixels = Literal["uint8", "uint16"]
 #: A reflectance image whose brightest value is below this was surely 8-bit (1 % of full scale
 #: is darker than any scene that holds land).
 _DARKEST_BRIGHT = 0.03
+_BLACK = 0.01  # share of the full scale that the brightest of all values reaches in a picture
+_SCALES = (255, 1023, 4095, 10000, 65535)  # of 8, 10 and 12 bits, of Sentinel-2, and of 16 bits
 _BRIGHTEST = 6.6  # 65535 / 10000: what 16 bits can hold of Sentinel-2's scale
 
 
@@ -43,12 +45,15 @@ class Imagery:
         quantity: what the values are.
         pixels: type of the stored values.
         full_scale: stored value that stands for 1.0, above 0.
+        clips_at_zero: whether values below 0 were stored as 0; how many zeros there are is then
+            said with every result.
     """
 
     bands: tuple[str, ...] = RGB
     quantity: Quantity = "display"
     pixels: Pixels = "uint8"
     full_scale: float = 255.0
+    clips_at_zero: bool = False
 
     @property
     def channels(self) -> int:
@@ -162,7 +167,8 @@ def check_values(target: str, imagery: Imagery, highest: NDArray[np.float64]) ->
         highest: the largest stored value of each band, shape (bands,).
 
     Raises:
-        BandError: digital numbers of another scale, or pictures passed off as reflectance.
+        BandError: digital numbers of another scale, pictures passed off as reflectance, or
+            nothing but black.
     """
     top = float(highest.max()) / imagery.full_scale
     if imagery.quantity == "display" and top > 1.0:
@@ -178,3 +184,23 @@ def check_values(target: str, imagery: Imagery, highest: NDArray[np.float64]) ->
             "are 8-bit pictures",
             remedy="state the full scale of the digital numbers (10000 for Sentinel-2)",
         )
+    if imagery.quantity != "reflectance" and top < _BLACK:
+        raise BandError(
+            f"{target}: its brightest value is {highest.max():.0f} where "
+            f"{imagery.full_scale:g} is full scale: the images are black",
+            remedy=_brighten(imagery, float(highest.max())),
+        )
+
+
+def _brighten(imagery: Imagery, highest: float) -> str:
+    """Options under which the values of black images fill the scale."""
+    if highest < 1.0:
+        return (
+            "state the 'full_scale' of the values in the files (1 for fractions), or the values "
+            "that become black and white in 'stretch'"
+        )
+    if imagery.pixels == "uint16":
+        scale = next(each for each in _SCALES if each >= highest)
+        return f"state full_scale: {scale} (1 for fractions), or stretch: [0, {highest:.0f}]"
+    share = f"{highest / imagery.full_scale:.1%}"
+    return f"state stretch: [0, {highest:.0f}]; where there is a 'stretch', keep its lowest {share}"

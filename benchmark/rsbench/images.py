@@ -1,7 +1,8 @@
-"""Find image files, decode one to 8-bit RGB, and refuse what 8-bit RGB would distort."""
+"""Decode an image file to 8-bit RGB, and refuse what 8-bit RGB would distort."""
 
 from __future__ import annotations
 
+import stat
 import struct
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -10,18 +11,21 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from rsbench.errors import ImageError, MisfitImageError
+from rsbench.tiff import MAGIC, check_tiff, several
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-#: Suffixes of the files that count as images.
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"})
-
-_EIGHT_BIT_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})
-_BITS_PER_SAMPLE, _SAMPLES_PER_PIXEL = 258, 277  # TIFF tags
+#: What Pillow may open a file as, whatever its name says. Among the others are some that start
+#: programs (EPS) and some that it only guesses.
+_FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "GIF", "WEBP", "JPEG2000", "PPM")
+_EIGHT_BIT_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK"})
+_BITS_PER_SAMPLE, _SAMPLES_PER_PIXEL, _SAMPLE_FORMAT = 258, 277, 339  # TIFF tags
+_UNSIGNED = 1
+_JPEG_2000 = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")  # in a box, and bare
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 _REPLACE = "restore the file from its source, or leave it out"
 
@@ -34,9 +38,10 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
             8 bits a sample or more than three bands.
     """
     with _opened(path) as image:
-        found = _too_much(image)
+        found = _too_much(image, path)
         if found:
             raise unsupported(path, found)
+        image.info.pop("transparency", None)  # dropped as alpha is; of a palette, Pillow warns
         return np.array(image.convert("RGB"))
 
 
@@ -50,7 +55,7 @@ def read_plain(path: Path) -> NDArray[np.uint8] | None:
         ImageError: the file is missing, empty, truncated or no image.
     """
     with _opened(path) as image:
-        if _too_much(image):
+        if _too_much(image, path):
             return None
         colours = "L" if image.mode in ("1", "L", "LA") else "RGB"
         pixels = np.array(image.convert(colours + "A" * image.has_transparency_data))
@@ -60,11 +65,11 @@ def read_plain(path: Path) -> NDArray[np.uint8] | None:
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     """The image ``path``, open; what goes wrong inside is an ImageError."""
+    check_regular(path)
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=_FORMATS) as image:
+            _check_alone(image, path)
             yield image
-    except FileNotFoundError as error:
-        raise missing(path) from error
     except UnidentifiedImageError as error:
         raise _unidentified(path) from error
     except _DAMAGE as error:
@@ -73,33 +78,42 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         ) from error
 
 
-def find_images(paths: Iterable[Path]) -> Iterator[Path | ImageError]:
-    """The files among ``paths``, and the images in folders below them, sorted.
+def _check_alone(image: Image.Image, path: Path) -> None:
+    """Refuse a file of several images; beside a photo (MPO), cameras keep previews of it.
 
-    Hidden files and folders are passed over.
-
-    Yields:
-        Files, and an error for each path that is not there or a folder without images.
+    Raises:
+        ImageError: it has several pages or frames, or is a TIFF to be turned for display.
     """
-    for path in paths:
-        if path.is_file():
-            yield path
-        elif path.is_dir():
-            found = sorted(each for each in path.rglob("*") if _is_image(each, path))
-            yield from found
-            if not found:
-                yield ImageError(
-                    "there is no image in this folder",
-                    where=path,
-                    remedy=f"images end in {', '.join(sorted(IMAGE_SUFFIXES))}",
-                )
-        else:
-            yield missing(path)
+    if image.format == "TIFF":
+        check_tiff(path)
+    elif image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+        raise several(path, f"{getattr(image, 'n_frames', 1)} frames")
 
 
-def _is_image(path: Path, folder: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return not hidden and path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+def check_regular(path: Path) -> None:
+    """Refuse what is no file with an end: opening a pipe would wait for ever.
+
+    Raises:
+        ImageError: there is no file, or it is a folder, a pipe or a device.
+    """
+    try:
+        regular = stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError as error:
+        raise missing(path) from error
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if not regular:
+        what = "is a folder" if path.is_dir() else "is a pipe or a device"
+        raise ImageError(f"the image {what}, no file", where=path, remedy=_REPLACE)
+
+
+def unreadable(path: Path, error: OSError) -> ImageError:
+    """The error for an image that the system does not let us read."""
+    return ImageError(
+        f"the image cannot be opened: {error.strerror}",
+        where=path,
+        remedy="check who may read the file, and the disk it lies on",
+    )
 
 
 def missing(path: Path, listed: str = "") -> ImageError:
@@ -129,9 +143,12 @@ def unsupported(path: str | Path, found: str) -> MisfitImageError:
     )
 
 
-def _too_much(image: Image.Image) -> str:
+def _too_much(image: Image.Image, path: Path) -> str:
     """What in ``image`` is more than 8-bit grey or RGB, or ""."""
-    # Pillow opens 16-bit colour as "RGB" and keeps the high bytes without a word.
+    # Pillow opens 16-bit colour as "RGB" and keeps the high bytes without a word, and takes a
+    # fourth band of JPEG 2000 for alpha.
+    if image.format == "JPEG2000":
+        return _what_raster(path, ("1 bands of type uint8", "3 bands of type uint8"))
     if image.format == "TIFF":
         tags = image.getexif()
         bands = tags.get(_SAMPLES_PER_PIXEL, 1)
@@ -141,24 +158,48 @@ def _too_much(image: Image.Image) -> str:
             return f"{bands} bands"
         if deepest > 8:
             return f"{deepest} bits a sample"
+        formats = tags.get(_SAMPLE_FORMAT, _UNSIGNED)
+        if set(formats if isinstance(formats, tuple) else (formats,)) != {_UNSIGNED}:
+            return "signed values"
     if image.mode not in _EIGHT_BIT_MODES:
         return f"the pixel type {image.mode!r}"
-    raw_modes = [str(tile[3]) for tile in getattr(image, "tile", ())]
-    return "16 bits a sample" if any(";16" in mode for mode in raw_modes) else ""
+    layouts = [tile[3] for tile in getattr(image, "tile", ())]
+    if image.format == "PPM" and any(layout[-1] > 255 for layout in layouts if len(layout) == 2):
+        return "16 bits a sample"
+    return "16 bits a sample" if any(";16" in str(layout) for layout in layouts) else ""
 
 
 def _unidentified(path: Path) -> ImageError:
     if path.stat().st_size == 0:
         return empty(path)
-    if path.suffix.lower() in {".tif", ".tiff"}:
-        found = _what_tiff(path)
+    if is_raster(path):
+        check_tiff(path)
+        found = _what_raster(path)
         if found:
             return unsupported(path, found)
-    return ImageError("the file is not an image that Pillow knows", where=path, remedy=_REPLACE)
+    return ImageError(
+        f"the file is not an image of a kind that is read ({', '.join(_FORMATS)})",
+        where=path,
+        remedy=f"{_REPLACE}; convert images of other kinds to PNG or TIFF",
+    )
 
 
-def _what_tiff(path: Path) -> str:
-    """Bands and type of a TIFF that Pillow cannot open but GDAL can, else ""."""
+def is_raster(path: Path) -> bool:
+    """Whether a file is a TIFF or JPEG 2000, whose bands may be anything.
+
+    Raises:
+        ImageError: there is no file, or none that can be read.
+    """
+    check_regular(path)
+    try:
+        with path.open("rb") as file:
+            return file.read(12).startswith((*MAGIC, *_JPEG_2000))
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def _what_raster(path: Path, expected: Collection[str] = ()) -> str:
+    """Bands and type of a raster as GDAL reads it; "" where it does not or they are expected."""
     import warnings
 
     import rasterio
@@ -168,6 +209,7 @@ def _what_tiff(path: Path) -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with rasterio.open(path) as raster:
-                return f"{raster.count} bands of type {raster.dtypes[0]}"
+                found = f"{raster.count} bands of type {raster.dtypes[0]}"
     except RasterioIOError:
         return ""
+    return "" if found in expected else found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,9 +11,12 @@ from rsbench.errors import ExportError
 from rsbench.settings import Settings
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
     from torch import Tensor, nn
 
+    from rsbench.head import LinearClassifier
     from rsbench.insertion import Attachment, Site
 
 
@@ -116,3 +119,40 @@ class Method(ABC):
             "additions to linear layers and nothing else",
             remedy="use --to safetensors: what was trained as it is",
         )
+
+
+class FittedMethod(Method):
+    """A method whose head is fitted to the frozen features; nothing is trained step by step.
+
+    The record of such a cell has no epochs. Of the recipe only what makes the test images, the
+    held-out slice and the logit adjustment has an effect.
+    """
+
+    modulates: ClassVar[bool] = False
+
+    def attach(
+        self, network: nn.Module, sites: Sequence[Site], context: AttachContext
+    ) -> Attachment:
+        """Attach nothing: the features stay those of the backbone."""
+        from rsbench.insertion import Attachment
+
+        return Attachment(network, {})
+
+    @abstractmethod
+    def fit(
+        self,
+        features: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        adjustment: NDArray[np.float64],
+        note: Callable[[str], None],
+    ) -> LinearClassifier:
+        """The head, fitted to the training images as the test will see them.
+
+        Args:
+            features: of the frozen backbone, shape (images, width).
+            labels: classes, shape (images,). ``rsbench cost`` passes few images, in which
+                classes may be missing; a sweep never does.
+            adjustment: what the loss adds to the logits while it is minimised, tau * log prior;
+                zeros for plain cross-entropy; shape (classes,).
+            note: adds a line to the record's notes.
+        """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -17,10 +17,8 @@ from rsbench import registry
 from rsbench.atomic import write_file
 from rsbench.errors import RsbenchError
 from rsbench.heldout import split_train
-from rsbench.method import AttachContext
 from rsbench.plan import CellRun, silent
 from rsbench.sources import Activity, checked_options
-from rsbench.streams import torch_stream
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from rsbench.backbone import Backbone
     from rsbench.cell import Cell
     from rsbench.folders import Folders
-    from rsbench.insertion import Site
     from rsbench.plan import Plan
 
 
@@ -116,22 +113,19 @@ def _digest(runs: list[CellRun]) -> str:
 def _attach_all(cells: list[Cell], folders: Folders) -> None:
     backbone = _open(cells[0], folders)
     network = backbone.build()
-    sites = backbone.sites(network)
     for cell in cells:
         try:
-            _attach(cell, network, sites)
+            _attach(cell, backbone, network)
         except RsbenchError as error:
             what = f"{cell.full_method} on {cell.backbone.name}: {error.what}"
             raise type(error)(what, where=error.where, remedy=error.remedy) from error
 
 
-def _attach(cell: Cell, network: nn.Module, sites: Sequence[Site]) -> None:
+def _attach(cell: Cell, backbone: Backbone, network: nn.Module) -> None:
     """Attach the cell's method, ask its strategy, and detach again."""
-    kind = registry.method_class(cell.method.kind)
-    method = kind(checked_options(kind.Options, cell.method))
-    depth = 1 + max((site.block for site in sites), default=0)
-    context = AttachContext(number_of_classes=2, depth=depth, generator=torch_stream(0, "fit"))
-    attachment = method.attach(network, sites, context)
+    from rsbench.training.model import attach_method, make_method
+
+    attachment = attach_method(make_method(cell), 0, backbone, network, number_of_classes=2)
     try:
         if cell.metapeft is not None:
             strategy = registry.strategy_class(cell.metapeft.kind)

@@ -171,6 +171,8 @@ class Record(Settings):
     """What the training strategy reports (for MetaPEFT: outer steps, audit of D_val, travel)."""
     notes: tuple[str, ...] = ()
     """Decisions a reader must know: early stopping off and why, skipped images, ..."""
+    alarms: tuple[str, ...] = ()
+    """Why the cell seems not to have learned, each with what usually helps (``rsbench.alarms``)."""
     disclaimers: tuple[str, ...] = ()
     """"Demo data" and the like, from target and backbone."""
     skipped: dict[str, Count] = Field(default_factory=dict)

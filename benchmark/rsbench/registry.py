@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, TypeVar
@@ -165,6 +166,16 @@ def method_class(kind: str) -> type[Method]:
     from rsbench.method import Method
 
     return _checked_class(load("rsbench.methods", kind), Method, kind)  # type: ignore[type-abstract]
+
+
+def methods_without_modules() -> list[str]:
+    """Names of the methods that insert nothing, and so need no insertion sites."""
+    found = []
+    for name in names("rsbench.methods"):
+        with suppress(RsbenchError):  # a broken plugin is no answer, and not the question
+            if not method_class(name).modulates:
+                found.append(name)
+    return found
 
 
 def strategy_class(kind: str) -> type[Strategy]:

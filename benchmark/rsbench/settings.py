@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
+HeadFeatures = Literal["raw", "centred", "standardised"]
 
 
 class Settings(BaseModel):
@@ -81,6 +82,9 @@ class Recipe(Settings):
     """Scale of the cosine classifier."""
     head_init: Literal["class_mean", "random"] = "class_mean"
     """Initial class weights: mean frozen feature of each class, or random directions."""
+    head_features: HeadFeatures = "raw"
+    """What the cosine classifier sees: features as they are, less the mean of the frozen features
+    of what is trained on, or divided by their standard deviation as well."""
     augmentation: Augmentation = Augmentation()
     """Random crop and flip of training images."""
     test_resize_ratio: Annotated[float, Field(ge=1.0)] = 8 / 7

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rsbench.errors import ImageError, TargetError
+from rsbench.errors import ImageError, TargetError, printable
 from rsbench.imagery import Imagery
 from rsbench.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rsbench.folders import Folders
     from rsbench.groups import ClassGroups
@@ -217,6 +217,10 @@ class Target(ABC):
         """The split called "train" or "test"."""
         return self.train if split == "train" else self.test
 
+    def add_remarks(self, remarks: Iterable[str]) -> None:
+        """Add facts that show only when the images are decoded, each once."""
+        self.remarks = (*self.remarks, *(each for each in remarks if each not in self.remarks))
+
     @property
     def number_of_classes(self) -> int:
         """How many classes there are."""
@@ -242,6 +246,7 @@ class Target(ABC):
             raise TargetError(
                 f"{self.name}: class names occur twice: {', '.join(twice)}", where=location
             )
+        self._check_text("class names", self.class_names, location)
         for split_name in ("train", "test"):
             self._check_split(split_name, location)
         counts = self.train.counts(classes)
@@ -253,6 +258,16 @@ class Target(ABC):
                 remedy="add samples of these classes to train, or leave the classes out",
             )
         self.groups.check(classes)
+
+    def _check_text(self, what: str, names: Sequence[str], location: object) -> None:
+        """Refuse what no file of results could hold: file names of another encoding."""
+        wrong = [name for name in names if printable(name) != name]
+        if wrong:
+            raise TargetError(
+                f"{self.name}: {len(wrong)} {what} are no UTF-8 text, {wrong[0]!r} first",
+                where=None if location is None else str(location),
+                remedy="rename the files or folders (convmv changes names to UTF-8)",
+            )
 
     def _check_split(self, split_name: Literal["train", "test"], location: object) -> None:
         where = None if location is None else str(location)
@@ -274,6 +289,7 @@ class Target(ABC):
                 where=where,
                 remedy=f"labels must be 0 to {self.number_of_classes - 1}",
             )
+        self._check_text(f"{split_name} sample ids", samples.ids, location)
         if len(set(samples.ids)) != len(samples.ids):
             twice = [name for name, n in Counter(samples.ids).items() if n > 1]
             raise TargetError(

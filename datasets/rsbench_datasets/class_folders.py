@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from rsbench.errors import NotPreparedError, TargetError
 from rsbench.folders import Folders
 from rsbench.groups import GroupRule
-from rsbench.images import IMAGE_SUFFIXES
+from rsbench.image_files import IMAGE_SUFFIXES, FoundImages, look_below, passed_over, subfolders
 from rsbench_datasets.files.file_target import (
     FileIndex,
     FileSamples,
@@ -66,9 +66,10 @@ class ClassFoldersOptions(OwnFileOptions):
 class ClassFolders(FileTarget):
     """One folder per class, under a train and a test folder, or under a single one.
 
-    Images (jpg, jpeg, png, tif, tiff, bmp) are 8-bit grey or RGB, or what the option ``pixels``
-    says; they may lie in sub-folders of their class. Sample ids are ``train/<class>/<file>``
-    and ``test/<class>/<file>``, or without the first part where one tree is divided.
+    Images (:data:`rsbench.image_files.IMAGE_SUFFIXES`) are 8-bit grey or RGB, or what the option
+    ``pixels`` says; they may lie in sub-folders of their class. Sample ids are
+    ``train/<class>/<file>`` and ``test/<class>/<file>``, or without the first part where one tree
+    is divided.
     """
 
     Options = ClassFoldersOptions
@@ -86,14 +87,18 @@ class ClassFolders(FileTarget):
         train_root = folders.resolve(options.train)
         classes = _classes(train_root, options.classes)
         if options.test_fraction is not None:
-            samples = _scan(train_root, classes, prefix="")
+            samples, left_out = _scan(train_root, classes, prefix="")
             train, test = _divide(samples, classes, options.test_fraction, options.seed, train_root)
+            remarks = [left_out]
         else:
             test_root = folders.resolve(str(options.test))  # one of the two is given
             _check_same_classes(test_root, classes)
-            train = _scan(train_root, classes, prefix="train/")
-            test = _scan(test_root, classes, prefix="test/")
-        index = FileIndex(classes, train, test, train_root)
+            train, left_out = _scan(train_root, classes, prefix="train/")
+            test, also = _scan(test_root, classes, prefix="test/")
+            remarks = [left_out, also]
+        index = FileIndex(
+            classes, train, test, train_root, tuple(f"{name}: {each}" for each in remarks if each)
+        )
         names = rename_classes(classes, options.class_names, train_root)
         index = replace(index, class_names=names)
         groups = groups_by_rule(options.groups, index)
@@ -144,8 +149,7 @@ def _subfolders(root: Path) -> list[str]:
             remedy="check the options 'train' and 'test'; relative paths start from the matrix "
             "file's folder",
         )
-    names = [each.name for each in root.iterdir() if each.is_dir()]
-    return sorted((name for name in names if not name.startswith(".")), key=natural_order)
+    return sorted(subfolders(root), key=natural_order)
 
 
 def _check_same_classes(test_root: Path, classes: Sequence[str]) -> None:
@@ -166,24 +170,28 @@ def _check_same_classes(test_root: Path, classes: Sequence[str]) -> None:
         )
 
 
-def _scan(root: Path, classes: Sequence[str], prefix: str) -> FileSamples:
+def _scan(root: Path, classes: Sequence[str], prefix: str) -> tuple[FileSamples, str]:
+    """The samples, and what was left out of the tree, "" for nothing."""
     ids: list[str] = []
-    counts, others = [], Counter[str]()
+    counts, all_found = [], _in_no_class(root)
     for class_name in classes:
-        folder = root / class_name
-        files = (each for each in folder.rglob("*") if not each.name.startswith("."))
-        before = len(ids)
-        for file in sorted(files, key=lambda each: natural_order(each.as_posix())):
-            if file.suffix.lower() in IMAGE_SUFFIXES and not file.is_dir():  # or a dead link
-                ids.append(prefix + file.relative_to(root).as_posix())
-            elif file.is_file():
-                others[file.suffix.lower() or file.name] += 1
-        counts.append(len(ids) - before)
-    if others:
-        kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(others.items()))
-        _log.warning("%s: files that are no images are left out: %s", root, kinds)
+        found = look_below(root / class_name)
+        files = sorted(each.relative_to(root).as_posix() for each in found.images)
+        ids += (prefix + file for file in sorted(files, key=natural_order))
+        counts.append(len(files))
+        all_found += found
+    left_out = all_found.left_out and f"{root.name}: {all_found.left_out}"
+    if left_out:
+        _log.warning("%s: %s", root, all_found.left_out)
     labels = np.repeat(np.arange(len(classes), dtype=np.int64), counts)
-    return FileSamples(tuple(ids), labels, root, prefix)
+    return FileSamples(tuple(ids), labels, root, prefix), left_out
+
+
+def _in_no_class(root: Path) -> FoundImages:
+    """Images beside the class folders, which are left out."""
+    here = (each for each in root.iterdir() if each.suffix.lower() in IMAGE_SUFFIXES)
+    stray = sum(each.is_file() and not passed_over(each.name) for each in here)
+    return FoundImages(others=Counter({"images in no class folder": stray} if stray else {}))
 
 
 def _divide(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import os
 from array import array
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
@@ -54,8 +56,9 @@ class LabelledList(FileTarget):
     """A CSV list of image files: ``split,path,label,class``, one row per sample.
 
     Splits are train, val and test; labels run from 0 without gaps, and every label has one
-    class name. Images are 8-bit grey or RGB, or what the option ``pixels`` says. The paths
-    serve as sample ids.
+    class name. Images are 8-bit grey or RGB, or what the option ``pixels`` says. The paths below
+    the root serve as sample ids, however they are written; those of images that lie elsewhere,
+    from the folder that holds all of these.
     """
 
     Options = LabelledListOptions
@@ -109,10 +112,15 @@ class _Rows:
         self.labels.append(line.label)
         self.lines.append(line.number)
 
-    def samples(self, file: Path, root: Path) -> FileSamples:
+    def samples(self, file: Path, root: Path, top: str) -> FileSamples:
+        """The samples; ids are paths below ``root``, or below ``top`` for those outside of it."""
         listed = [f"{file.name}:{number}" for number in self.lines]
         labels = np.array(self.labels, dtype=np.int64)
-        return FileSamples(tuple(self.paths), labels, root, listed=listed)
+        paths = tuple(self.paths)
+        if not top:
+            return FileSamples(paths, labels, root, listed=listed)
+        ids = tuple(os.path.relpath(path, top) if os.path.isabs(path) else path for path in paths)
+        return FileSamples(ids, labels, root, paths=paths, listed=listed)
 
 
 def _index(file: Path, root: Path, test_split: str) -> FileIndex:
@@ -120,7 +128,8 @@ def _index(file: Path, root: Path, test_split: str) -> FileIndex:
     classes = _Classes(file)
     listed: dict[str, int] = {}
     unused = 0
-    for line in _read(file):
+    below = _Below(root)
+    for line in map(below.place, _read(file)):
         classes.add(line)
         if line.split not in rows:
             unused += 1
@@ -139,8 +148,35 @@ def _index(file: Path, root: Path, test_split: str) -> FileIndex:
     if unused:
         (split,) = set(SPLITS) - set(rows)
         remarks = (f"{file.name}: {unused} rows of split {split!r} are not used",)
-    train, test = (rows[split].samples(file, root) for split in ("train", test_split))
+    outside = [path for each in rows.values() for path in each.paths if os.path.isabs(path)]
+    top = os.path.commonpath(map(os.path.dirname, outside)) if outside else ""
+    train, test = (rows[split].samples(file, root, top) for split in ("train", test_split))
     return FileIndex(classes.names(), train, test, file, remarks)
+
+
+class _Below:
+    """Writes paths as they run from the root, so that an image has one path on all machines."""
+
+    def __init__(self, root: Path) -> None:
+        self._roots = {root, root.resolve()}
+        self._resolved: dict[str, str] = {}
+
+    def place(self, line: _Line) -> _Line:
+        """``line`` with its path relative to the root, where it lies there, and plain slashes."""
+        path = PurePosixPath(line.path.replace("\\", "/"))  # lists from Windows have others
+        if path.is_absolute():
+            path = self._from_root(path)
+        return replace(line, path=str(path))
+
+    def _from_root(self, path: PurePosixPath) -> PurePosixPath:
+        folder = str(path.parent)
+        if folder not in self._resolved:
+            self._resolved[folder] = os.path.realpath(folder)
+        for each in (path, PurePosixPath(self._resolved[folder], path.name)):
+            for root in self._roots:
+                if each.is_relative_to(root):
+                    return each.relative_to(root)
+        return path
 
 
 def _read(file: Path) -> Iterator[_Line]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from rsbench.errors import NotPreparedError, TargetError
 from rsbench.groups import GroupRule
-from rsbench.images import IMAGE_SUFFIXES
+from rsbench.image_files import FoundImages, look_below, subfolders
 from rsbench.target import KnownCounts
 from rsbench_datasets.class_folders import natural_order
 from rsbench_datasets.files.file_target import (
@@ -93,11 +93,11 @@ class Mstar(FileTarget):
         """
         root = cls.root(options, folders)
         train_folder, test_folder = split_folders(root)
-        train, test = _scan(train_folder, "train"), _scan(test_folder, "test")
-        remarks: tuple[str, ...] = ()
+        (train, left_out), (test, also) = _scan(train_folder, "train"), _scan(test_folder, "test")
+        remarks = tuple(f"{name}: {each}" for each in (*left_out, *also))
         if options.long_tail is not None:
             available = np.bincount(train.labels, minlength=len(CLASSES)).tolist()
-            remarks = long_tail_remarks(name, available, CLASSES, options.long_tail)
+            remarks += long_tail_remarks(name, available, CLASSES, options.long_tail)
             train = train.choose(long_tail(train.labels, CLASSES, options.long_tail))
         index = FileIndex(CLASSES, train, test, root, remarks)
         groups = groups_by_rule(options.groups, index)
@@ -186,7 +186,7 @@ def _class_folders(root: Path) -> list[Path]:
     keys |= {_key(name): label for label, name in enumerate(CLASSES)}
     found: dict[int, Path] = {}
     others = []
-    for folder in sorted(each for each in root.iterdir() if each.is_dir()):
+    for folder in sorted(root / name for name in subfolders(root)):
         label = keys.get(_key(folder.name))
         if label is None:
             others.append(folder.name)
@@ -217,21 +217,16 @@ def _key(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def _scan(root: Path, split: SplitName) -> FileSamples:
-    samples = [
-        FileSample(f"{split}/{name}/{file.relative_to(folder).as_posix()}", file, label)
-        for label, (name, folder) in enumerate(zip(CLASSES, _class_folders(root), strict=True))
-        for file in _images(folder)
-    ]
-    return FileSamples.gather(samples)
-
-
-def _images(folder: Path) -> list[Path]:
-    files = [
-        each
-        for each in folder.rglob("*")
-        if each.suffix.lower() in IMAGE_SUFFIXES
-        and not each.name.startswith(".")
-        and not each.is_dir()  # a dead link stays: it is a missing image
-    ]
-    return sorted(files, key=lambda each: natural_order(each.relative_to(folder).as_posix()))
+def _scan(root: Path, split: SplitName) -> tuple[FileSamples, tuple[str, ...]]:
+    """The samples, and a remark about what was left out."""
+    samples, all_found = [], FoundImages()
+    for label, (name, folder) in enumerate(zip(CLASSES, _class_folders(root), strict=True)):
+        found = look_below(folder)
+        all_found += found
+        inside = [each.relative_to(folder).as_posix() for each in found.images]
+        samples += [
+            FileSample(f"{split}/{name}/{file}", folder / file, label)
+            for file in sorted(inside, key=natural_order)
+        ]
+    left_out = (f"{root.name}: {all_found.left_out}",) if all_found.left_out else ()
+    return FileSamples.gather(samples), left_out

@@ -26,7 +26,7 @@ def check_fits(options: MetaPEFTOptions, attachment: Attachment) -> None:
     if not attachment.sites:
         raise SettingsError(
             "MetaPEFT needs a method that inserts modules: there is nothing to modulate",
-            remedy="use it with lora, adapter, adaptformer, bitfit or VPT, not with linear or full",
+            remedy="use it with lora, adapter, adaptformer, bitfit or VPT, which do",
         )
     if options.gamma == "given":
         _check_given(options.gammas.keys(), attachment.sites.keys())

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 import torch
 from families import ARCHITECTURES, SIZE, FamilyBackbone, empty, family_images
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from rsbench.errors import CheckpointError, PositionError
+from rsbench.errors import CheckpointError
 from rsbench.folders import Folders
 from rsbench_baselines.backbones.checkpoint import Checkpoint
 from rsbench_baselines.backbones.checkpoint_options import CheckpointOptions
 
-OTHERS = ["swin", "convnext", "convnextv2"]
-BLOCKS = {"swin": 4, "convnext": 5, "convnextv2": 5}
+OTHERS = ["dinov3", "rope", "swin", "convnext", "convnextv2"]
+BLOCKS = {"dinov3": 2, "rope": 2, "swin": 4, "convnext": 5, "convnextv2": 5}
 
 
 def opened(folder: Path, family: str, **changes: Any) -> Checkpoint:
@@ -186,18 +186,6 @@ def test_an_unknown_architecture_or_argument_is_named(
         opened(tmp_path, family, **changes).build()
 
 
-def test_a_network_without_a_table_says_so_when_a_method_attaches(tmp_path: Path) -> None:
-    import timm
-
-    arguments = {"embed_dim": 8, "depths": [1, 1], "num_heads": [2, 2], "window_size": 4}
-    network = timm.create_model("swinv2_tiny_window8_256", num_classes=0, img_size=SIZE,
-                                **arguments)  # fmt: skip
-    save(tmp_path, network.state_dict())
-    backbone = opened(tmp_path, "swin", architecture="swinv2_tiny_window8_256", arguments=arguments)
-    with pytest.raises(PositionError, match=r"no table[\s\S]*SwinTransformer \(the first version"):
-        backbone.sites(backbone.build())
-
-
 def test_a_swin_in_its_authors_order_is_read(tmp_path: Path) -> None:
     """They halve the image at the end of a stage, timm does at the start of the next."""
     expected = random_network("swin")
@@ -209,3 +197,45 @@ def test_a_swin_in_its_authors_order_is_read(tmp_path: Path) -> None:
     torch.save({"model": theirs}, tmp_path / "weights.pth")
     network = opened(tmp_path, "swin", weights="weights.pth").build()
     assert torch.equal(network(family_images()), expected(family_images()))
+
+
+#: timm networks that compute buffers; the authors' files, and older ones of timm, hold them.
+COMPUTED: dict[str, tuple[dict[str, Any], str]] = {
+    "beit_base_patch16_224": (
+        {"embed_dim": 16, "depth": 1, "num_heads": 2},
+        "blocks.0.attn.relative_position_index",
+    ),
+    "swinv2_tiny_window8_256": (
+        {"embed_dim": 8, "depths": [2], "num_heads": [2], "window_size": 4},
+        "layers.0.blocks.1.attn.relative_position_index",
+    ),
+    "vit_small_patch16_dinov3": ({"embed_dim": 64, "depth": 1, "num_heads": 2}, "rope.periods"),
+}
+
+
+@pytest.mark.parametrize("name", list(COMPUTED))
+def test_buffers_that_timm_computes_may_be_in_any_file(tmp_path: Path, name: str) -> None:
+    import timm
+
+    from rsbench_baselines.backbones.computed import computed_buffers
+
+    arguments, key = COMPUTED[name]
+    network = timm.create_model(name, num_classes=0, img_size=SIZE, **arguments).eval()
+    buffers = {k: v.clone() for k, v in computed_buffers(network).items() if v is not None}
+    assert key in buffers
+    assert not buffers.keys() & network.state_dict().keys()
+    if buffers[key].is_floating_point():
+        buffers[key] = buffers[key].bfloat16()
+    out = tmp_path / "converted.safetensors"
+    save(tmp_path, network.state_dict() | buffers)
+    backbone = opened(tmp_path, "vit", architecture=name, arguments=arguments)
+    assert torch.equal(backbone.build()(family_images()), network(family_images()))
+    Checkpoint.convert(backbone.path, out, backbone.options)
+    assert load_file(out).keys() == network.state_dict().keys()
+    save(tmp_path, network.state_dict() | buffers | {key: buffers[key].flip(0)})
+    for attempt in (
+        backbone.build,
+        lambda: Checkpoint.convert(backbone.path, out, backbone.options),
+    ):
+        with pytest.raises(CheckpointError, match=rf"{key} in the file differs"):
+            attempt()

@@ -231,8 +231,8 @@ def test_the_same_seed_gives_the_same_training(variant: Variant) -> None:
     assert not same(states[0], states[2])
 
 
-@pytest.mark.parametrize("method", ["linear", "full"])
-def test_metapeft_has_nothing_to_modulate_in_linear_and_full(method: str) -> None:
+@pytest.mark.parametrize("method", ["linear", "probe", "full"])
+def test_metapeft_has_nothing_to_modulate_where_nothing_is_inserted(method: str) -> None:
     from rsbench.errors import SettingsError
 
     assert not method_class(method).modulates

@@ -9,6 +9,7 @@ from rsbench.cell import Cell
 from rsbench.cli.listing import plugin_rows
 from rsbench.matrix.expand import expand
 from rsbench.matrix.load import load_matrix
+from rsbench.method import FittedMethod
 
 LOW_RANK = ("lora", "lora_qv", "adapter", "adaptformer")
 #: Matrices that state the released code's values.
@@ -56,6 +57,7 @@ def test_demo_sized_cells_keep_the_values_that_their_rates_were_chosen_with() ->
 def test_every_method_has_a_rate_of_its_own_and_the_list_shows_it() -> None:
     rows = {row.name: row.text for row in plugin_rows("rsbench.methods")}
     for name in registry.names("rsbench.methods"):
-        rate = registry.method_class(name).learning_rate
-        assert 0 < rate <= 1
-        assert f"learning rate {rate:g}" in rows[name]
+        method = registry.method_class(name)
+        assert 0 < method.learning_rate <= 1
+        shown = f"learning rate {method.learning_rate:g}" in rows[name]
+        assert shown != issubclass(method, FittedMethod)

@@ -1,4 +1,4 @@
-"""Whole sweeps on Swin and ConvNeXt checkpoints: every method that the family takes."""
+"""Whole sweeps on checkpoints of other families: every method that the family takes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import timm
 import yaml
 from families import ARCHITECTURES, SIZE, FamilyBackbone
 from safetensors.torch import save_file
@@ -18,6 +19,14 @@ from rsbench.record import Record, read_record
 HEAD = 3 * 16
 MLP = ["mlp1", "mlp2"]
 METHODS: dict[str, list[Any]] = {
+    "dinov3": [
+        "lora+metapeft",
+        {"name": "bitfit", "kind": "bitfit", "positions": ["ln1", "out", "ln2", *MLP],
+         "metapeft": True},
+        "adapter+metapeft",
+        "vpt_shallow",
+        "vpt_deep",
+    ],
     "swin": ["full", "lora+metapeft", "bitfit+metapeft", "adapter+metapeft", "adaptformer"],
     "convnext": [
         "full",
@@ -26,22 +35,40 @@ METHODS: dict[str, list[Any]] = {
         "adapter+metapeft",
         "adaptformer",
     ],
-}
-#: Modules per network: 4 and 5 blocks.
+}  # fmt: skip
+#: Modules per network: 2, 4 and 5 blocks.
 MODULATORS = {
+    "dinov3": {"lora": 12, "bitfit": 10, "adapter": 2},
     "swin": {"lora": 24, "bitfit": 24, "adapter": 4},
     "convnext": {"lora": 10, "bitfit": 15, "adapter": 5},
 }
 
 
+#: timm networks of families without a table of sites.
+TINY_VIT = {"embed_dim": 16, "depth": 2, "num_heads": 2}
+WITHOUT_SITES: dict[str, tuple[str, dict[str, Any]]] = {
+    "swinv2": ("swinv2_tiny_window8_256",
+               {"embed_dim": 8, "depths": [1, 1], "num_heads": [2, 2], "window_size": 4}),
+    "beit": ("beit_base_patch16_224", TINY_VIT),
+    "eva02": ("eva02_tiny_patch14_224", TINY_VIT | {"patch_size": 16}),
+}  # fmt: skip
+
+
 def sweep(folder: Path, family: str, methods: list[Any]) -> tuple[str, list[Record]]:
     write_world(folder)
-    kind, arguments = ARCHITECTURES[family]
-    save_file(FamilyBackbone(family).build().state_dict(), folder / "weights.safetensors")
-    backbone = {"name": family, "kind": "checkpoint", "architecture": kind.__name__,
+    if family in WITHOUT_SITES:
+        name, arguments = WITHOUT_SITES[family]
+        network = timm.create_model(name, num_classes=0, img_size=SIZE, **arguments)
+    else:
+        kind, arguments = ARCHITECTURES[family]
+        name, network = kind.__name__, FamilyBackbone(family).build()
+    save_file(network.state_dict(), folder / "weights.safetensors")
+    backbone = {"name": family, "kind": "checkpoint", "architecture": name,
                 "arguments": arguments, "weights": "weights.safetensors",
                 "image_size": SIZE}  # fmt: skip
     content = matrix() | {"backbones": [backbone], "methods": methods, "seeds": [0]}
+    if family in WITHOUT_SITES:
+        del content["metapeft"]
     file = folder / "matrix.yaml"
     file.write_text(yaml.safe_dump(content, sort_keys=False))
     out = folder / "results"
@@ -82,4 +109,18 @@ def test_a_method_that_a_convnext_cannot_take_stops_the_sweep_before_it_starts(
 ) -> None:
     output, records = sweep(tmp_path, "convnext", [f"{method}+metapeft"])
     assert message in " ".join(output.split())
+    assert not records
+
+
+@pytest.mark.parametrize("family", list(WITHOUT_SITES))
+def test_methods_that_insert_nothing_need_no_sites(tmp_path: Path, family: str) -> None:
+    output, records = sweep(tmp_path, family, ["linear", "full"])
+    assert [record.status for record in records] == ["finished"] * 2, output
+
+
+def test_a_method_that_needs_sites_names_those_that_do_not(tmp_path: Path) -> None:
+    output, records = sweep(tmp_path, "beit", ["linear", "lora"])
+    printed = " ".join(output.split())
+    assert "lora on beit: this backbone has no insertion sites" in printed
+    assert "inserts nothing (full, linear" in printed
     assert not records

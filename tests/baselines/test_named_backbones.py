@@ -25,6 +25,7 @@ from rsbench.errors import (
     SettingsError,
 )
 from rsbench.fetch import HubFile, RemoteFile
+from rsbench.file_state import file_state
 from rsbench.folders import Folders
 from rsbench_baselines.backbones import file_hash, keeping
 from rsbench_baselines.backbones.catalogue import CATALOGUE
@@ -351,27 +352,44 @@ class TestVerifying:
         with pytest.raises(MissingWeightsError, match="rsbench weights fetch tiny --from FILE"):
             tiny_kind().verify_weights(Folders())
 
-    def test_damage_behind_the_digest_cache_is_found(self, tmp_path: Path) -> None:
+    def test_damage_behind_the_digest_cache_is_found(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         kind = fetched(tmp_path)
         path = kind.weights_file(Folders())
         kind.open("x", NamedOptions(), Folders())
-        stat = path.stat()
+        state = file_state(path)
         damaged = bytearray(path.read_bytes())
         damaged[-1] ^= 1
         path.write_bytes(damaged)
-        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-        kind.open("x", NamedOptions(), Folders())  # size and time are as they were
+        monkeypatch.setattr(file_hash, "file_state", lambda _: state)  # as a failing disk would
+        kind.open("x", NamedOptions(), Folders())
         with pytest.raises(CheckpointError, match="checksum is wrong"):
             kind.verify_weights(Folders())
+
+    def test_weights_that_took_the_place_of_others_are_noticed(self, tmp_path: Path) -> None:
+        """Of the same size, and under the same time: a moved file keeps both."""
+        for name, content in (("a", b"1234"), ("b", b"5678")):
+            (tmp_path / name).write_bytes(content)
+            os.utime(tmp_path / name, ns=(1, 1))
+        first = file_hash.remembered_hash(tmp_path / "a", tmp_path / "cache")
+        (tmp_path / "b").rename(tmp_path / "a")
+        assert file_hash.remembered_hash(tmp_path / "a", tmp_path / "cache") != first
+
+    def test_a_pipe_is_no_weights_file(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        for read in (file_hash.file_hash, lambda path: file_hash.remembered_hash(path, tmp_path)):
+            with pytest.raises(CheckpointError, match="it is a folder, a pipe or a device"):
+                read(tmp_path / "pipe")
 
     def test_numbers_that_are_not_finite_are_named(self, tmp_path: Path) -> None:
         model = random_model(TINY)
         model["blocks.1.mlp.fc2.bias"][3] = torch.nan
         torch.save(checkpoint(model), tmp_path / "pretrain.pth")
         kind = tiny_kind()
-        kind.fetch_weights(Folders(), source=tmp_path / "pretrain.pth")
         with pytest.raises(CheckpointError, match=r"not finite: blocks\.1\.mlp\.fc2\.bias"):
-            kind.verify_weights(Folders())
+            kind.fetch_weights(Folders(), source=tmp_path / "pretrain.pth")
+        assert not kind.weights_file(Folders()).exists()
 
 
 def test_dinov2_from_the_real_file_runs_as_a_named_backbone(shared_data: Path) -> None:

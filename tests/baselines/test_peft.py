@@ -100,7 +100,7 @@ def test_ranks_and_alphas_per_layer(tmp_path: Path) -> None:
     assert tensors["base_model.model.blocks.0.attn.qkv.lora_B.weight"].shape == (48, 6)
 
 
-@pytest.mark.parametrize("method", ["linear", "full", "bitfit", "adapter", "adaptformer",
+@pytest.mark.parametrize("method", ["linear", "probe", "full", "bitfit", "adapter", "adaptformer",
                                     "vpt_shallow", "vpt_deep"])  # fmt: skip
 def test_other_methods_are_refused_with_the_reason(method: str) -> None:
     backbone = TinyBackbone()
@@ -130,7 +130,8 @@ def test_an_exported_cell_gives_the_same_features_and_logits(tmp_path: Path) -> 
     out = tmp_path / "peft"
     assert main(["export", str(cell.folder), "--to", "peft", "--out", str(out)]) == 0
     assert {path.name for path in out.iterdir()} == {
-        "adapter_config.json", "adapter_model.safetensors", "head.safetensors", "rsbench.json"
+        "adapter_config.json", "adapter_model.safetensors", "backbone.safetensors",
+        "head.safetensors", "rsbench.json", "load.py"
     }  # fmt: skip
     network = VisionTransformer(img_size=16, num_classes=0, **ARGUMENTS).eval()
     network.load_state_dict(load_file(tmp_path / "weights.safetensors"))

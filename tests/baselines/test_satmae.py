@@ -32,7 +32,7 @@ from rsbench_baselines.backbones.demo_satmae_format import DemoSatmaeFormat
 from rsbench_baselines.backbones.demo_vit import DemoViT
 from rsbench_baselines.backbones.mae import DECODER_KEYS
 from rsbench_baselines.backbones.named import NamedBackbone, NamedOptions, named_backbone
-from rsbench_baselines.backbones.weights import read_stored
+from rsbench_baselines.backbones.reading import read_stored
 
 
 def kept(folder: Path, model: dict[str, Tensor], **changes: Any) -> tuple[NamedBackbone, Folders]:
@@ -153,7 +153,7 @@ class TestFullSize:
         assert network.blocks[0].attn.num_heads == size.heads
 
     def test_a_checkpoint_of_full_size_converts(self, tmp_path: Path) -> None:
-        """ViT-L with its decoder; 8-bit zeros keep it at 0.3 GB."""
+        """ViT-L with its decoder; 8-bit numbers keep it at 0.3 GB."""
         kind = named_backbone("satmae_vit_l16")
         source, out = tmp_path / "fmow_pretrain.pth", tmp_path / "w.safetensors"
         torch.save(checkpoint(hollow_model(LARGE, torch.float8_e4m3fn)), source)
@@ -195,7 +195,7 @@ class TestSafety:
 
     def test_a_namespace_alone_is_read(self, tmp_path: Path) -> None:
         torch.save(checkpoint(random_model(TINY)), tmp_path / "pretrain.pth")
-        assert "mask_token" in read_stored(tmp_path / "pretrain.pth")
+        assert "mask_token" in read_stored(tmp_path / "pretrain.pth")["model"]
 
     def test_the_allowance_ends_with_the_reading(self, tmp_path: Path) -> None:
         read = tmp_path / "pretrain.pth"

@@ -1,4 +1,4 @@
-"""Insertion sites of Swin and ConvNeXt beside those of the ViT: what they are, what they do."""
+"""Insertion sites of every family beside those of the ViT: what they are, what they do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from families import FAMILIES, FamilyBackbone, empty, family_images
+from families import FAMILIES, FamilyBackbone, family_images
 from tiny import attach, randomise
 from torch import Tensor, nn
 
@@ -26,12 +26,20 @@ TRANSFORMER = {
 }
 POSITIONS: dict[str, dict[str, list[str]]] = {
     "vit": TRANSFORMER | {"tokens": ["prompt"]},
+    "dinov3": {
+        "linear": [*ATTENTION, *MLP],
+        "bias": ["ln1", "out", "ln2", *MLP],
+        "branch": ["attn", "ffn"],
+        "tokens": ["prompt"],
+    },
+    "rope": TRANSFORMER | {"tokens": ["prompt"]},
     "swin": TRANSFORMER,
     "convnext": {"linear": MLP, "bias": ["ln2", *MLP], "branch": ["ffn"]},
     "convnextv2": {"linear": MLP, "bias": ["ln2", "mlp1", "grn", "mlp2"], "branch": ["ffn"]},
 }
-BLOCKS = {"vit": 2, "swin": 4, "convnext": 5, "convnextv2": 5}
+BLOCKS = {"vit": 2, "dinov3": 2, "rope": 2, "swin": 4, "convnext": 5, "convnextv2": 5}
 OTHERS = [family for family in FAMILIES if family != "vit"]
+WITHOUT_TOKENS = [family for family in FAMILIES if "tokens" not in POSITIONS[family]]
 
 every_family = pytest.mark.parametrize("family", FAMILIES)
 
@@ -202,6 +210,8 @@ def branches(network: nn.Module, position: str) -> list[Site]:
 @pytest.mark.parametrize(
     ("family", "position", "last_layer"),
     [
+        ("rope", "attn", "attn.proj"),
+        ("rope", "ffn", "mlp.fc2"),
         ("swin", "attn", "attn.proj"),
         ("swin", "ffn", "mlp.fc2"),
         ("convnext", "ffn", "mlp.fc2"),
@@ -239,9 +249,10 @@ def run_with(network: nn.Module, site: Site, layer: str) -> tuple[Recorder, Tens
     return recorder, seen[0], seen[1]
 
 
-def test_the_branches_of_a_swin_read_the_residual_stream() -> None:
+@pytest.mark.parametrize("family", ["swin", "dinov3"])
+def test_the_branches_of_a_transformer_read_the_residual_stream(family: str) -> None:
     """attn reads the block's input h; ffn reads h1, and h1 plus its output is h2."""
-    _, network = built("swin")
+    _, network = built(family)
     for site in branches(network, "attn"):
         recorder, read, _ = run_with(network, site, site.source.rpartition(".")[0])
         assert torch.equal(recorder.inputs, read)
@@ -263,7 +274,7 @@ def test_the_branch_of_a_convnext_reads_the_convolution_and_writes_the_mlp() -> 
         torch.testing.assert_close(read + scaled, written)
 
 
-@pytest.mark.parametrize("family", OTHERS)
+@pytest.mark.parametrize("family", WITHOUT_TOKENS)
 @pytest.mark.parametrize("method", ["vpt_shallow", "vpt_deep"])
 def test_prompts_have_no_place_without_a_sequence_seen_whole(family: str, method: str) -> None:
     backbone, network = built(family)
@@ -292,29 +303,48 @@ def test_a_convnext_lists_what_it_has_instead_of_attention(
         attach("lora", network, backbone)
 
 
-def test_an_mlp_of_convolutions_is_refused_with_the_way_out() -> None:
-    with pytest.raises(PositionError, match=r"stages.0.blocks.0[\s\S]*conv_mlp: false"):
-        sites_of(empty("convnext", conv_mlp=True))
-
-
-@pytest.mark.parametrize("name", ["resnet18", "swinv2_tiny_window8_256", "test_efficientnet"])
-def test_another_family_is_refused_and_the_supported_ones_are_listed(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("resnet18", "there is no table for ResNet"),
+        ("swinv2_tiny_window8_256", "there is no table for SwinTransformerV2"),
+        # a hook on a layer whose weights are read, not called, would silently never run
+        ("beit_base_patch16_224", "blocks.0.attn.qkv is never called"),
+        ("vit_small_patch16_dinov3_qkvb", "blocks.0.attn.qkv is never called"),
+        ("eva02_base_patch14_224", "Eva has no layer blocks.0.attn.qkv"),
+        ("naflexvit_base_patch16_gap", "NaFlexVit has no layer patch_embed.proj"),
+        (
+            "convnext_nano",
+            r"stages.0.blocks.0 computes its MLP by 1x1[\s\S]*conv_mlp: false",
+        ),
+    ],
+)
+def test_a_network_without_sites_names_the_reason_and_the_methods_that_need_none(
+    name: str, why: str
+) -> None:
     import timm
 
     with torch.device("meta"):
         network = timm.create_model(name)
-    with pytest.raises(PositionError, match=r"VisionTransformer, SwinTransformer.*ConvNeXt"):
-        sites_of(network)
+    sites = sites_of(network)
+    assert not sites
+    with pytest.raises(PositionError, match=rf"no insertion sites: {why}") as caught:
+        choose_sites(sites, "linear", ["q"], "all")
+    assert "inserts nothing (full, linear" in caught.value.remedy
+    assert "use a" in caught.value.remedy.partition("; or ")[2]
 
 
-def test_a_projection_that_is_never_called_is_refused() -> None:
-    """BEiT and EVA read the weights of qkv; a hook on it would silently never run."""
+def test_a_gated_mlp_has_no_mlp1() -> None:
+    """It has two layers there, side by side."""
     import timm
 
-    with torch.device("meta"):
-        network = timm.create_model("beit_base_patch16_224")
-    with pytest.raises(PositionError, match=r"blocks.0.attn.qkv is never called"):
-        sites_of(network)
+    for name in ("vit_small_plus_patch16_dinov3", "aimv2_large_patch14_224"):
+        with torch.device("meta"):
+            sites = sites_of(timm.create_model(name))
+        assert {s.position for s in sites if s.kind == "linear"} == {*ATTENTION, "mlp2"}
+        assert [s.block for s in sites if s.kind == "tokens"] == sorted({s.block for s in sites})
+        with pytest.raises(PositionError, match="no position mlp1"):
+            choose_sites(sites, "linear", ["mlp1"], "all")
 
 
 @pytest.mark.parametrize(

@@ -24,16 +24,16 @@ Captured = pytest.CaptureFixture[str]
 
 @pytest.fixture
 def dinov2(tmp_path: Path) -> Path:
-    """Zeros in the layout of timm's DINOv2 ViT-S/14, half precision."""
+    """Random numbers in the layout of timm's DINOv2 ViT-S/14, half precision."""
     import timm
 
     with torch.device("meta"):
         network = timm.create_model("vit_small_patch14_dinov2", num_classes=0)
-    zeros = {
-        name: torch.zeros(tensor.shape, dtype=torch.float16)
+    weights = {
+        name: torch.randn(tensor.shape, dtype=torch.float16)
         for name, tensor in network.state_dict().items()
     }
-    save_file(zeros, tmp_path / "mine.safetensors")
+    save_file(weights, tmp_path / "mine.safetensors")
     return tmp_path / "mine.safetensors"
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HEAVY = [
-    *("torch", "torchvision", "timm", "torchgeo", "lightning", "safetensors"),
+    *("torch", "torchvision", "timm", "torchgeo", "lightning", "safetensors", "sklearn"),
     *("matplotlib", "pandas", "pyarrow", "rasterio", "PIL", "numpy", "pydantic", "yaml"),
 ]
 

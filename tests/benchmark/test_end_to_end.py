@@ -85,7 +85,7 @@ def test_metrics_follow_from_the_stored_predictions(finished: Path) -> None:
 
 def test_parameters_are_counted_and_saved(finished: Path) -> None:
     found = records(finished)
-    per_block = 18 * 16 * 1  # 18 d r, rank 1 by rule
+    per_block = 18 * 16 * 8  # 18 d r, rank 8 by default
     for (method, metapeft, _), (record, folder) in found.items():
         assert record.parameters is not None
         assert record.parameters.head == 3 * 16

@@ -23,7 +23,7 @@ from rsbench.errors import ExportError
 from rsbench.folders import Folders
 from rsbench.training.restore import RestoredModel, restore
 
-MERGEABLE = {"linear", "full", "bitfit", "lora", "lora_qv"}
+MERGEABLE = {"linear", "probe", "full", "bitfit", "lora", "lora_qv"}
 
 
 def export(run: Path, method: str, to: str, out: Path) -> dict[str, Any]:
@@ -48,10 +48,11 @@ def network() -> VisionTransformer:
 
 def logits(features: torch.Tensor, out: Path, description: dict[str, Any]) -> torch.Tensor:
     """As ``rsbench.json`` says, with plain torch."""
-    weight = load_file(out / "head.safetensors")["weight"]
-    directions = functional.normalize(features, dim=-1)
-    scale: float = description["head"]["scale"]
-    return scale * directions @ functional.normalize(weight, dim=-1).T
+    head = load_file(out / "head.safetensors")
+    names = {"normalize": lambda values: functional.normalize(values, dim=-1), **head}
+    values = {**description["head"], "features": features, **names}
+    found: torch.Tensor = eval(description["head"]["logits"].split(", ")[0], values)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ def test_a_merged_backbone_gives_the_same_logits_in_timm_alone(
     out = tmp_path / "merged"
     description = export(every_cell, method, "merged", out)
     assert {path.name for path in out.iterdir()} == {
-        "model.safetensors", "head.safetensors", "rsbench.json"
+        "model.safetensors", "head.safetensors", "rsbench.json", "load.py"
     }  # fmt: skip
     merged = network()
     merged.load_state_dict(load_file(out / "model.safetensors"))
@@ -76,7 +77,7 @@ def test_a_merged_backbone_gives_the_same_logits_in_timm_alone(
     bare.load_state_dict(load_file(every_cell.parents[1] / "weights.safetensors"))
     with torch.no_grad():
         unadapted = logits(bare(images(8)), out, description)
-    assert torch.allclose(unadapted, expected, atol=1e-5) == (method == "linear")
+    assert torch.allclose(unadapted, expected, atol=1e-5) == (method in ("linear", "probe"))
 
 
 OPTIONS: list[tuple[str, dict[str, Any]]] = [

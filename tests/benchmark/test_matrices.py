@@ -54,7 +54,7 @@ def test_expands_on_the_demo_world(name: str) -> None:
 #: Lines and trained cells of each ablation, on DOTA and on the demo world.
 SIZES = {
     "paper": (108, 108, 108, 108),
-    "full": (126, 126, 126, 126),
+    "full": (135, 135, 135, 135),
     "ablation-position": (18, 18, 18, 18),
     "ablation-depth": (30, 29, 16, 15),
     "ablation-position-depth": (144, 138, 72, 66),
@@ -173,15 +173,15 @@ def test_demo_matrices_say_that_their_numbers_are_demo_numbers(name: str) -> Non
 
 
 FAMILIES = ("bitfit", "vpt_shallow", "vpt_deep", "lora", "adapter", "adaptformer")
-VARIANTS = {"linear", "full", *FAMILIES, *(f"{family}+metapeft" for family in FAMILIES)}
+VARIANTS = {"linear", "probe", "full"} | {*FAMILIES, *(f"{each}+metapeft" for each in FAMILIES)}
 
 
 def test_demo_shows_all_variants_once_and_lora_on_every_target_and_with_more_seeds() -> None:
     cells = expand(load_matrix("demo"))
-    assert len(VARIANTS) == 14
+    assert len(VARIANTS) == 15
     shown = {Labels.of(c).method_names[-1] for c in cells if c.target.name == "demo_dota"}
     assert shown >= VARIANTS
-    for method in ("linear", "lora", "lora+metapeft"):
+    for method in ("linear", "probe", "lora", "lora+metapeft"):
         chosen = [cell for cell in cells if Labels.of(cell).method_names[-1] == method]
         seeds = {target: [] for target in ("demo_dota", "demo_fusrs", "demo_inat")}
         for cell in chosen:
@@ -224,7 +224,7 @@ def test_full_is_the_three_transfers_with_all_variants_and_three_seeds() -> None
     for transfer in transfers:
         mine = [c for c in cells if (c.backbone.name, c.target.name) == transfer]
         assert {Labels.of(cell).method_names[-1] for cell in mine} == VARIANTS
-        assert sorted(cell.seed for cell in mine) == sorted(14 * [0, 1, 2])
+        assert sorted(cell.seed for cell in mine) == sorted(15 * [0, 1, 2])
 
 
 def test_full_without_data_says_what_is_missing_and_how_to_get_it(

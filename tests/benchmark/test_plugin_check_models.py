@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from rsbench.backbone import BackboneInfo, Normalisation
 from rsbench.cli import main
+from rsbench.head import LinearClassifier
 from rsbench.insertion import Attachment, InsertedModule, Site, choose_sites
-from rsbench.method import AttachContext, Method
+from rsbench.method import AttachContext, FittedMethod, Method
 from rsbench.plugin_kit import Finding, check_backbone, check_method, failures
 
 
@@ -56,13 +57,78 @@ def test_a_good_method_passes() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["linear", "full", "bitfit", "vpt_shallow", "vpt_deep", "adapter", "adaptformer", "lora"],
+    [
+        "linear",
+        "probe",
+        "full",
+        "bitfit",
+        "vpt_shallow",
+        "vpt_deep",
+        "adapter",
+        "adaptformer",
+        "lora",
+    ],
 )
 def test_our_methods_pass(name: str) -> None:
     findings = check_method(name, backbone=TinyBackbone())
     assert not failures(findings), "\n".join(map(str, findings))
     warned = {each.check for each in findings if each.verdict == "warning"}
     assert warned == ({"start"} if name.startswith("vpt") else set())
+
+
+class Means(FittedMethod):
+    """Weights are the class means."""
+
+    def fit(self, features: Any, labels: Any, adjustment: Any, note: Any) -> LinearClassifier:
+        seen, classes = torch.from_numpy(features), len(adjustment)
+        weight = torch.stack([seen[labels == c].mean(dim=0) for c in range(classes)])
+        return LinearClassifier(weight, torch.zeros(classes), seen.mean(dim=0), seen.std(dim=0))
+
+
+class TooFew(Means):
+    def fit(self, features: Any, labels: Any, adjustment: Any, note: Any) -> LinearClassifier:
+        head = super().fit(features, labels, adjustment, note)
+        return LinearClassifier(head.weight[:2], head.bias[:2], head.mean, head.deviation)
+
+
+class Divides(Means):
+    def fit(self, features: Any, labels: Any, adjustment: Any, note: Any) -> LinearClassifier:
+        head = super().fit(features, labels, adjustment, note)
+        return LinearClassifier(head.weight, head.bias, head.mean, 0 * head.mean)
+
+
+class Throws(Means):
+    def fit(self, features: Any, labels: Any, adjustment: Any, note: Any) -> LinearClassifier:
+        head = super().fit(features, labels, adjustment, note)
+        bias = torch.randn(len(adjustment))
+        return LinearClassifier(head.weight, bias, head.mean, head.deviation)
+
+
+class Returns(Means):
+    def fit(self, features: Any, labels: Any, adjustment: Any, note: Any) -> Any:
+        return torch.nn.Linear(features.shape[1], len(adjustment))
+
+
+def test_a_method_that_is_fitted_passes() -> None:
+    found = check(Means)
+    assert found["fitting"].verdict == "pass"
+    assert not failed(found)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (TooFew, "logits of shape (60, 2)"),
+        (Divides, "not finite"),
+        (Throws, "the head differs"),
+        (Returns, "Linear in place of a LinearClassifier"),
+    ],
+)
+def test_a_broken_fit(kind: type[Method], words: str) -> None:
+    with torch.random.fork_rng(devices=[]):
+        found = check(kind)
+    assert failed(found) == {"fitting"}
+    assert words in found["fitting"].reason
 
 
 class DeafToGamma(Scale):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from world import CLASSES
 
 from rsbench.cli import main
 from rsbench.errors import ImageError
-from rsbench.images import find_images
+from rsbench.image_files import find_images
 
 Run = Callable[..., tuple[int, list[dict[str, str]], str]]
 
@@ -92,12 +93,15 @@ def test_unreadable_images_are_named_and_the_others_labelled(
     deep = tmp_path / "deep.png"
     Image.fromarray(np.full((18, 20), 40_000, dtype=np.uint16)).save(deep)
     (tmp_path / "torn.jpg").write_bytes(b"no image")
+    (tmp_path / "photo.heic").touch()
+    make_image(tmp_path / os.fsdecode(b"\xe4.png"))
     code, rows, errors = predict("lora", tmp_path, tmp_path / "gone.png", "--top", 1)
     assert code == 1
     assert [row["file"] for row in rows] == [str(good)]
-    for name in ("deep.png", "torn.jpg", "gone.png"):
+    for name in ("deep.png", "torn.jpg", "gone.png", "\\udce4.png"):
         assert name in errors
     assert "8-bit" in errors
+    assert "1 .heic: images of a kind that is not read" in errors
 
 
 def test_no_image_at_all_is_exit_code_1_with_the_reason(predict: Run, tmp_path: Path) -> None:
@@ -112,9 +116,12 @@ def test_folders_are_searched_through_in_order(
     expected = [make_image(tmp_path / name) for name in ("a/2.png", "a/b/1.JPG", "c.bmp")]
     (tmp_path / "notes.txt").touch()
     make_image(tmp_path / ".hidden" / "x.png")
-    found = list(find_images([tmp_path, tmp_path / "c.bmp"]))
+    found, below = find_images([tmp_path, tmp_path / "c.bmp"])
     assert found == [*expected, tmp_path / "c.bmp"]
-    (gone,) = find_images([tmp_path / "gone"])
+    assert below.left_out == (
+        "left out: 1 hidden or system files and folders (.hidden); 1 .txt: no images"
+    )
+    (gone,), _ = find_images([tmp_path / "gone"])
     assert isinstance(gone, ImageError)
 
 

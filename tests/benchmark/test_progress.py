@@ -7,8 +7,9 @@ import io
 import pytest
 from rich.console import Console
 
+from rsbench.alarms import Floors
 from rsbench.cell import Cell
-from rsbench.record import Failure, Metrics, Record, Timing
+from rsbench.record import EpochLog, Failure, Metrics, Record, Timing
 from rsbench.settings import PluginChoice
 from rsbench.sweep.progress import (
     Activities,
@@ -72,7 +73,7 @@ def test_time_left_is_unknown_at_first() -> None:
 
 def test_plain_lines_off_a_terminal() -> None:
     stream = io.StringIO()
-    display = display_for(Console(file=stream, width=40), 2)
+    display = display_for(Console(file=stream, width=40), 2, Floors())
     assert isinstance(display, PlainDisplay)
     with display:
         display.started(0, LABEL)
@@ -82,10 +83,43 @@ def test_plain_lines_off_a_terminal() -> None:
     assert stream.getvalue() == f"[1/2] {ending(make_record())}\n"
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_warnings_follow_the_line_of_their_cell(terminal: bool) -> None:
+    """What the record says, and that a fitted cell of this or an earlier sweep knows more."""
+    stream = io.StringIO()
+    console = Console(file=stream, width=200, force_terminal=terminal, color_system=None)
+    epochs = (EpochLog(epoch=0, loss=1.0, learning_rate=0.1),)
+    probe = make_record().model_copy(update={"id": "1"})
+    assert probe.metrics is not None
+    better = probe.metrics.model_copy(update={"mean_class": 0.75})
+    trained = make_record().model_copy(update={"epochs": epochs, "alarms": ("it fell: do that",)})
+    with display_for(console, 2, Floors()) as display:
+        display.ended(0, probe.model_copy(update={"metrics": better}))
+        display.ended(0, trained)
+    text = stream.getvalue().replace("\x1b[2K", "")
+    lines = [line.rstrip() for line in text.splitlines() if "warning" in line]
+    assert lines == [
+        "  warning: it fell: do that",
+        "  warning: below lora on the frozen features (75.0 %)",
+    ]
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_note_of_a_cell_is_printed_at_once_and_not_again_for_the_next(terminal: bool) -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, width=40, force_terminal=terminal, color_system=None)
+    note = "nearly parallel; try recipe: {head_features: [standardised]}"
+    with display_for(console, 2, Floors()) as display:
+        for worker in (0, 1):
+            display.started(worker, LABEL)
+            display.working(worker, {"note": note})
+    assert stream.getvalue().count(note) == 1
+
+
 def test_live_lines_on_a_terminal() -> None:
     stream = io.StringIO()
     console = Console(file=stream, width=120, force_terminal=True, color_system=None)
-    display = display_for(console, 2)
+    display = display_for(console, 2, Floors())
     assert isinstance(display, LiveDisplay)
     with display:
         display.started(0, LABEL)

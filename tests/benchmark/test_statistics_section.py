@@ -12,6 +12,7 @@ import pytest
 from scipy import stats
 from simulated import HEAD, TAIL, SimulatedRun
 
+from rsbench.record import EpochLog, ParameterCounts
 from rsbench.report.artefacts import Absent, Table
 from rsbench.report.figures.render import render
 from rsbench.report.notes import footnotes, remarks, warnings
@@ -339,6 +340,20 @@ class TestReferences:
         verdict = {(each["method"], each["reference"]): each["verdict"] for each in found}
         assert verdict["lora", "linear"] == "higher"
         assert verdict["adapter", "linear"] == "within the noise"
+
+    @pytest.mark.parametrize("order", [("linear", "probe"), ("probe", "linear"), ("probe",)])
+    def test_a_fitted_probe_stands_in_for_a_trained_one_and_is_compared_with_nothing(
+        self, run: SimulatedRun, order: tuple[str, ...]
+    ) -> None:
+        counts = ParameterCounts(method=0, head=200, modulators=0, frozen=9000)
+        log = (EpochLog(epoch=0, loss=1.0, learning_rate=0.1),)
+        for method in order:
+            epochs = log if method == "linear" else ()
+            run.add(method, record={"parameters": counts, "epochs": epochs})
+        run.add("lora")
+        found = lines(run.read(), "comparisons_reference")
+        expected = "linear" if "linear" in order else "probe"
+        assert {(each["method"], each["reference"]) for each in found} == {("lora", expected)}
 
     def test_transfers_do_not_mix_and_rows_of_an_axis_stay_out(self, run: SimulatedRun) -> None:
         run.add("linear", target="one")

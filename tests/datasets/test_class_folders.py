@@ -66,16 +66,52 @@ def test_sub_folders_and_capital_suffixes_count(
     assert "train/1/more/x.PNG" in open_folders(test="test").train.ids
 
 
-def test_other_files_are_left_out_with_a_warning(
-    open_folders: OpenFolders, tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_what_is_left_out_is_a_remark(
+    open_folders: OpenFolders,
+    tmp_path: Path,
+    make_image: Callable[..., Path],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    before = open_folders(test="test").remarks
     (tmp_path / "train" / "1" / "notes.txt").touch()
-    (tmp_path / "train" / "1" / ".hidden.png").touch()
+    (tmp_path / "test" / "2" / "photo.heic").touch()
+    make_image(tmp_path / "train" / "1" / ".ipynb_checkpoints" / "0-checkpoint.png")
+    make_image(tmp_path / "train" / "@eaDir" / "0.png")
+    make_image(tmp_path / "train" / "stray.png")
     with caplog.at_level(logging.WARNING, logger="rsbench"):
         target = open_folders(test="test")
-    assert len(target.train) == 12
-    assert "no images are left out: 1 .txt" in caplog.text
-    assert "hidden" not in caplog.text
+    assert target.train.counts(3).tolist() == [5, 4, 3]
+    assert target.remarks[2:] == before
+    assert target.remarks[:2] == (
+        "mine: train: left out: 1 hidden or system files and folders (.ipynb_checkpoints); "
+        "1 .txt, 1 images in no class folder: no images",
+        "mine: test: left out: 1 .heic: images of a kind that is not read",
+    )
+    assert "1 .heic" in caplog.text
+
+
+def test_a_pipe_among_listed_images_is_named(
+    tmp_path: Path, folders: Folders, make_image: Callable[..., Path]
+) -> None:
+    from rsbench_datasets.labelled_list import LabelledList
+
+    make_image(tmp_path / "x.png")
+    os.mkfifo(tmp_path / "y.png")
+    rows = ["split,path,label,class", "train,x.png,0,a", "test,y.png,0,a"]
+    (tmp_path / "list.csv").write_text("\n".join(rows))
+    with pytest.raises(ImageError, match=r"y\.png: the image cannot be opened: it is"):
+        LabelledList.open("mine", LabelledList.Options(file="list.csv"), folders)
+
+
+@pytest.mark.parametrize("place", [b"train/1/\xe4.png", b"train/\xe4/1.png", b"test/\xe4/1.png"])
+def test_a_name_that_is_no_text_is_refused(
+    open_folders: OpenFolders, tmp_path: Path, make_image: Callable[..., Path], place: bytes
+) -> None:
+    make_image(tmp_path / os.fsdecode(place), seed=99)
+    with pytest.raises(TargetError) as error:
+        open_folders(test="test")
+    assert "\\udce4" in str(error.value)
+    str(error.value).encode()
 
 
 class TestOneTree:

@@ -12,7 +12,10 @@ import pytest
 from PIL import Image
 
 from rsbench.cli import main
+from rsbench.file_state import FileState
+from rsbench.folders import Folders
 from rsbench.target import KnownCounts
+from rsbench_datasets.files import digests
 from rsbench_datasets.labelled_list import LabelledList
 
 COUNTS = {"fields": 6, "forest": 3, "water": 2}
@@ -100,6 +103,13 @@ class TestVerify:
         assert "train fields" not in shown
         assert "5 differences" in shown
 
+    def test_finds_black_images(self, listed: Path, capsys: Capture) -> None:
+        for n, file in enumerate(sorted(listed.glob("*.png"))):
+            Image.new("RGB", (12 + n, 10)).save(file)
+        assert data("verify") == 1
+        shown = capsys.readouterr().out
+        assert "DIFFERENT  train images: labelled_list: its brightest value is 0" in shown
+
     def test_known_counts_that_agree(
         self, listed: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -108,8 +118,19 @@ class TestVerify:
         assert data("verify") == 0
         assert "11 train samples, classes as known (a paper)" in capsys.readouterr().out
 
-    def test_finds_a_file_that_changed_behind_its_time(self, listed: Path, capsys: Capture) -> None:
+    def test_finds_a_file_that_changed_behind_its_state_and_tells_the_next_run(
+        self, listed: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def coarse(path: Path) -> FileState:  # as on a file server that keeps no more
+            return os.stat(path).st_size, os.stat(path).st_mtime_ns, 0, 0
+
+        def content_hash() -> str:
+            options = LabelledList.Options(file="list.csv")
+            return LabelledList.open("mine", options, Folders(base=listed)).content_hash
+
+        monkeypatch.setattr(digests, "file_state", coarse)
         assert data("verify") == 0
+        before = content_hash()
         file = listed / "train_fields_0.png"
         stat = file.stat()
         pixels = np.array(Image.open(file))
@@ -120,8 +141,11 @@ class TestVerify:
                 break
         assert file.stat().st_size == stat.st_size
         os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        assert content_hash() == before
         assert data("verify") == 1
         assert "the files are not those that were hashed before" in capsys.readouterr().out
+        assert content_hash() != before
+        assert data("verify") == 0
 
     def test_remarks_that_only_inform_are_no_differences(
         self, listed: Path, capsys: Capture

@@ -64,6 +64,36 @@ def test_a_changed_file_is_read_again(
     assert hashed[2:] == [files[0]]
 
 
+def test_files_that_are_swapped_are_read_again(
+    files: list[Path], folders: Folders, tmp_path: Path
+) -> None:
+    """They keep their size and the time of their content."""
+    for path in files:
+        os.utime(path, ns=(1, 1))
+    first = FileDigests(folders, tmp_path).of(files)
+    files[0].rename(tmp_path / "c")
+    files[1].rename(files[0])
+    (tmp_path / "c").rename(files[1])
+    assert FileDigests(folders, tmp_path).of(files) == first[::-1]
+
+
+def test_a_change_under_the_old_time_is_noticed(
+    files: list[Path], folders: Folders, tmp_path: Path
+) -> None:
+    first = FileDigests(folders, tmp_path).of(files)
+    stat = files[0].stat()
+    files[0].write_text("c" * 10)
+    os.utime(files[0], ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    second = FileDigests(folders, tmp_path).of(files)
+    assert (second[0] != first[0], second[1] == first[1]) == (True, True)
+
+
+def test_a_pipe_is_not_read(folders: Folders, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="a pipe or a device"):
+        FileDigests(folders, tmp_path).of([tmp_path / "pipe"])
+
+
 @pytest.mark.parametrize("keep", [0, 5, 30, 60, -1])
 @pytest.mark.parametrize("tail", [b"", b"x"])
 def test_a_damaged_cache_is_made_anew(
@@ -95,19 +125,6 @@ def test_a_changed_digest_in_the_cache_is_noticed(
     cache.write_bytes(content)
     assert FileDigests(folders, tmp_path).of(files) == first
     assert len(hashed) == 4
-
-
-def test_fresh_reads_every_file_and_renews_what_is_remembered(
-    files: list[Path], folders: Folders, tmp_path: Path
-) -> None:
-    first = FileDigests(folders, tmp_path).of(files)
-    stat = files[0].stat()
-    files[0].write_text("c" * 10)
-    os.utime(files[0], ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    assert FileDigests(folders, tmp_path).of(files) == first  # size and time did not change
-    fresh = FileDigests(folders, tmp_path).of(files, fresh=True)
-    assert fresh[0] == hashlib.sha256(b"c" * 10).hexdigest()
-    assert FileDigests(folders, tmp_path).of(files) == fresh
 
 
 def test_many_files_in_any_order(tmp_path: Path, folders: Folders, hashed: list[Path]) -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from rsbench.errors import DownloadError, ImageError, NotPreparedError, TargetError
 from rsbench.folders import Folders
+from rsbench_datasets.files.path_lists import read_path_list
 from rsbench_datasets.fusrs.versions import Fusrs17, Fusrs25, ReleasedFusrs
 
 Release = Callable[..., Path]
@@ -192,7 +193,7 @@ class TestIndex:
         assert error.value.where == f"{file}:7"
         assert "0 to 3" in error.value.remedy
 
-    @pytest.mark.parametrize("path", ["../secret.png", "/etc/secret.png", "a\\b.png"])
+    @pytest.mark.parametrize("path", ["../secret.png", "/etc/secret.png", "..\\secret.png"])
     def test_paths_stay_inside(self, path: str, root: Path, folders: Folders) -> None:
         file = root / "datasets" / "FUSRSv25" / "test.txt"
         file.write_text(f"{path} 0\n")
@@ -220,3 +221,9 @@ def test_known_counts() -> None:
         assert totals == {"train": sum(known.train.values()), "test": sum(known.test.values())}
         assert tuple(known.train) == tuple(known.test) == kind.classes
         assert kind.known_counts(kind.Options.model_validate({"repeats": "drop"})) is None
+
+
+def test_a_list_from_windows_names_the_same_images(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("a\\b\\c.png 0\n")
+    (entry,) = read_path_list(tmp_path / "list.txt", 1)
+    assert entry.path == "a/b/c.png"

@@ -312,20 +312,53 @@ def test_stated_defaults_hash_as_before(open_list: OpenList) -> None:
     assert open_list(pixels={}).content_hash == open_list().content_hash
 
 
-def test_altered_files_are_found(open_list: OpenList, tmp_path: Path) -> None:
-    target = open_list()
-    assert target.altered_files() == ()
-    path = tmp_path / "images" / "c" / "2.png"
-    stat = path.stat()
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(content)
-    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    assert open_list().content_hash == target.content_hash
-    seen: list[tuple[int, int]] = []
-    assert target.altered_files(lambda *each: seen.append(each)) == (str(path),)
-    assert seen == [(6, 6)]
-    assert open_list().content_hash != target.content_hash
+class TestPaths:
+    """However the path of an image is written, it is the same image."""
+
+    @pytest.mark.parametrize(
+        "write",
+        [
+            lambda path, folder: str(folder / path),
+            lambda path, folder: path.replace("/", "\\"),
+            lambda path, folder: f"./{path}",
+            lambda path, folder: path.replace("/", "//"),
+            lambda path, folder: str(folder.parent / "link" / path),
+        ],
+        ids=["absolute", "windows", "dot", "double", "through a link"],
+    )
+    def test_does_not_change_the_content(
+        self, open_list: OpenList, tmp_path: Path, write: Callable[[str, Path], str]
+    ) -> None:
+        (tmp_path / "link").symlink_to(tmp_path / "images")
+        before = open_list()
+        rows = [row.split(",") for row in ROWS]
+        for row in rows:
+            row[1] = write(row[1], tmp_path / "images")
+        after = open_list([",".join(row) for row in rows])
+        assert after.train.ids == before.train.ids
+        assert after.content_hash == before.content_hash
+        assert np.array_equal(after.read("test", 1), before.read("test", 1))
+
+    def test_outside_the_root_starts_from_their_folder(
+        self, open_list: OpenList, tmp_path: Path, make_image: Callable[..., Path]
+    ) -> None:
+        """No folder of the machine is in an id."""
+        seen = []
+        for place in ("here", "there"):
+            rows = [row.split(",") for row in ROWS]
+            for seed, row in enumerate(rows):
+                path = make_image(tmp_path / place / "data" / row[1], (8 + seed, 6), seed)
+                row[1] = str(path)
+            target = open_list([",".join(row) for row in rows])
+            assert target.train.ids == ("a/1.png", "a/2.png", "b/1.png", "c/1.png")
+            assert target.read("train", 1).shape == (6, 9, 3)
+            seen.append(target.content_hash)
+        assert seen[0] == seen[1]
+
+    def test_one_image_in_both_splits_is_found(self, open_list: OpenList, tmp_path: Path) -> None:
+        again = f"test,{tmp_path / 'images' / 'a' / '1.png'},0,ant"
+        with pytest.raises(TargetError, match=r"'a/1\.png' is listed already in line 2"):
+            open_list([*ROWS, again])
 
 
 def test_a_sample_takes_little_memory(
@@ -338,7 +371,7 @@ def test_a_sample_takes_little_memory(
              for n, name in enumerate(names)]  # fmt: skip
     (tmp_path / "list.csv").write_text("\n".join([HEADER, *lines]) + "\n")
     del names, lines
-    monkeypatch.setattr(digests, "_state", lambda path, strict: (1000, 1))
+    monkeypatch.setattr(digests, "_state", lambda path, strict: (1000, 1, 1, 1))
     monkeypatch.setattr(digests, "hash_file", lambda path: sha256(path.encode()).hexdigest())
     options = LabelledList.Options(file="list.csv")
     tracemalloc.start()

@@ -255,7 +255,7 @@ def test_places_outside_are_counted(
 def test_scenes_are_found_by_file_folder_pattern_and_list(
     open_chips: Opener, tmp_path: Path
 ) -> None:
-    for name in ("a.tif", "sub/b.TIFF", "sub/.hidden.tif"):
+    for name in ("a.tif", "sub/b.TIFF", "sub/.hidden.tif", "@eaDir/a.tif"):
         write_scene(tmp_path / "scenes" / name, scene_pixels(), north_up())
     (tmp_path / "scenes" / "notes.txt").touch()
     label(tmp_path, [box(10, 20, 30, 50)])

@@ -21,7 +21,7 @@ from maps import (
 )
 from pydantic import ValidationError
 
-from rsbench.errors import ImageError
+from rsbench.errors import BandError, ImageError
 from rsbench.folders import Folders
 from rsbench_datasets.map_chips.target import MapChips
 
@@ -173,6 +173,18 @@ def test_what_lies_beside_a_scene(
     assert open_chips().content_hash == first.content_hash
     beside.write_text(PAM.format("<NoDataValue>7</NoDataValue>"))
     assert open_chips().content_hash != first.content_hash
+
+
+def test_a_scene_that_states_another_scale_is_refused(
+    open_chips: Opener, tmp_path: Path, one_scene: np.ndarray
+) -> None:
+    label(tmp_path, [box(10, 20, 30, 50)])
+    with rasterio.open(tmp_path / "scenes" / "a.tif", "r+") as scene:
+        scene.scales, scene.offsets = [0.01] * 3, [-1.0] * 3
+    pixels = {"bands": ["a", "b", "c"], "full_scale": 100}
+    with pytest.raises(BandError, match="another scale") as error:
+        open_chips(pixels=pixels)
+    assert "state full_scale: 100, offset: -100" in error.value.remedy
 
 
 def test_the_hash_does_not_depend_on_where_the_files_lie(tmp_path: Path) -> None:

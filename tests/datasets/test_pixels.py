@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import rasterio
 from PIL import Image
 from pydantic import ValidationError
 from rasterio.enums import ColorInterp
-from rasterio.errors import NotGeoreferencedWarning
+from rasters import write_raster
 
 from rsbench.errors import BandError, ImageError
 from rsbench.imagery import RGB, Imagery
@@ -22,29 +20,6 @@ from rsbench_datasets.files.pixels import PixelOptions, convert, imagery, read_p
 
 RADAR = ("vv", "vh")
 NUMBERS = np.random.default_rng(0).integers(1, 5000, (4, 5, 7))
-
-
-def write_raster(
-    path: Path,
-    values: np.ndarray,
-    *,
-    colours: tuple[ColorInterp, ...] | None = None,
-    mask: np.ndarray | None = None,
-    **profile: object,
-) -> Path:
-    bands, height, width = values.shape
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(
-            path, "w", driver=profile.pop("driver", "GTiff"), count=bands, height=height,
-            width=width, dtype=values.dtype, **profile,
-        ) as raster:  # fmt: skip
-            if colours is not None:
-                raster.colorinterp = colours
-            raster.write(values)
-            if mask is not None:
-                raster.write_mask(mask)
-    return path
 
 
 def options(**given: object) -> PixelOptions:

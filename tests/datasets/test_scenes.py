@@ -33,7 +33,8 @@ def test_sixteen_bits_and_palettes_are_refused(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((4, 4), np.uint16)).save(tmp_path / "deep.png")
     with pytest.raises(ImageError, match="pixel type uint16"):
         read_scene(tmp_path / "deep.png")
-    Image.new("P", (4, 4)).save(tmp_path / "palette.png")
+    picture = np.arange(768, dtype=np.uint8).reshape(16, 16, 3)
+    Image.fromarray(picture).convert("P").save(tmp_path / "palette.png")
     with pytest.raises(ImageError, match="colour palette"):
         read_window(tmp_path / "palette.png", (0, 0, 1, 1))
 

@@ -377,6 +377,14 @@ class TestIncompleteFiles:
         with pytest.raises(TargetError, match="1 of 26 images of ADVANCE"):
             opened("advance")
 
+    def test_hidden_files_are_no_images(self, opened: Open, folders: Folders) -> None:
+        """torchgeo takes what a Mac leaves beside pictures for pictures."""
+        trees.fire_risk(folders.data / "fire_risk", {"train": 2, "val": 1})
+        image = next((folders.data / "fire_risk").rglob("*/train/*/*.png"))
+        image.with_name(f"._{image.name}").write_bytes(image.read_bytes())
+        with pytest.raises(TargetError, match=r"1 of the images of .* are hidden or system files"):
+            opened("fire_risk")
+
     def test_bad_images(self, opened: Open, folders: Folders) -> None:
         root = trees.ucmerced(folders.data / "ucmerced", COUNTS)
         target = opened("ucmerced")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from records import little_folder, make_run, scored_record, write_features, write_run
 
+from rsbench.record import ParameterCounts
 from rsbench.report.results import load_results
 
 if TYPE_CHECKING:
@@ -73,7 +74,9 @@ class DistanceRun:
         cell = make_run(method, seed, **run)
         counts = [2 ** (self.classes - each) for each in range(self.classes)]
         predictions = self._predictions(accuracy)
-        made = scored_record(cell, self.labels, predictions, counts, **(record or {}))
+        probe = {"parameters": ParameterCounts(method=0, head=200, modulators=0, frozen=9)}
+        fields = {**(probe if method == "linear" else {}), **(record or {})}
+        made = scored_record(cell, self.labels, predictions, counts, **fields)
         self.runs.append(cell)
         self.records.append(made)
         if features:

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from timm.models.convnext import ConvNeXt
+from timm.models.eva import Eva
 from timm.models.swin_transformer import SwinTransformer
 from timm.models.vision_transformer import VisionTransformer
 from tiny import TinyBackbone
@@ -15,10 +16,25 @@ from rsbench.insertion import Site
 
 SIZE = 32
 
+VIT: dict[str, Any] = {"patch_size": 8, "embed_dim": 16, "depth": 2, "num_heads": 2}
+
 #: Class and arguments by name. The windows of the Swin do not divide its feature maps (8 and 4),
 #: so that padding and shifting both take part.
 ARCHITECTURES: dict[str, tuple[type[nn.Module], dict[str, Any]]] = {
-    "vit": (VisionTransformer, {"patch_size": 8, "embed_dim": 16, "depth": 2, "num_heads": 2}),
+    "vit": (VisionTransformer, VIT),
+    # as DINOv3: rotary positions alone, registers, layer scale, no bias in qkv
+    "dinov3": (
+        Eva,
+        VIT | {"qkv_bias": False, "init_values": 0.1, "num_reg_tokens": 2, "global_pool": "token",
+               "use_abs_pos_emb": False, "use_rot_pos_emb": True, "rope_type": "dinov3",
+               "rope_temperature": 100, "rope_rotate_half": True, "dynamic_img_size": True},
+    ),
+    # as RoPE-ViT: rotary positions of each block beside a position table
+    "rope": (
+        Eva,
+        VIT | {"attn_type": "rope", "global_pool": "token", "no_embed_class": True,
+               "use_rot_pos_emb": True, "rope_type": "mixed"},
+    ),
     "swin": (
         SwinTransformer,
         {"patch_size": 4, "embed_dim": 8, "depths": [2, 2], "num_heads": [2, 2], "window_size": 3},

@@ -90,9 +90,12 @@ def random_model(size: MaeSize, seed: int = 0) -> dict[str, Tensor]:
 
 
 def hollow_model(size: MaeSize, dtype: torch.dtype = torch.float16) -> dict[str, Tensor]:
-    """Zeros of full size that take no room in memory or in a torch file."""
+    """Equal rows in full size, which take no room in memory or in a torch file."""
     shapes = {**encoder_shapes(size), **decoder_shapes(size)}
-    return {name: torch.zeros(1, dtype=dtype).expand(shape) for name, shape in shapes.items()}
+    return {
+        name: torch.linspace(-1, 1, shape[-1]).to(dtype).expand(shape)
+        for name, shape in shapes.items()
+    }
 
 
 def checkpoint(model: dict[str, Tensor], **args: Any) -> dict[str, Any]:

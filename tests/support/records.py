@@ -65,9 +65,9 @@ def make_record(run: CellRun, mean: float = 0.5, precision: str = "32", **change
     metrics = Metrics(
         overall=0.9,
         mean_class=mean,
-        head=mean + 0.1,
+        head=min(1.0, mean + 0.1),
         medium=None,
-        tail=mean - 0.1,
+        tail=max(0.0, mean - 0.1),
         macro_f1=mean,
         worst_class=0.0,
         harmonic_mean=mean,

@@ -43,7 +43,7 @@ class Adapter(Method):
 
     Options: ClassVar[type[Settings]] = AdapterOptions
     description: ClassVar[str] = "Adapter: sequential bottleneck on the MLP's output"
-    learning_rate: ClassVar[float] = 0.01
+    learning_rate: ClassVar[float] = 0.003
     unmergeable: ClassVar[str] = (
         "its bottleneck is nonlinear, so that no weights of the backbone compute the same"
     )
@@ -93,7 +93,7 @@ class AdaptFormer(Adapter):
 
     Options: ClassVar[type[Settings]] = AdaptFormerOptions
     description: ClassVar[str] = "AdaptFormer: bottleneck parallel to LayerNorm and MLP"
-    learning_rate: ClassVar[float] = 0.01
+    learning_rate: ClassVar[float] = 0.003
     reads_output: ClassVar[bool] = False
     options: AdaptFormerOptions
 

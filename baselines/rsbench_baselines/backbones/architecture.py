@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import timm
 from timm.models import is_model_in_modules
 from timm.models.convnext import ConvNeXt
+from timm.models.eva import Eva
 from timm.models.swin_transformer import SwinTransformer
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
@@ -17,7 +17,7 @@ from torch import nn
 from rsbench.errors import CheckpointError
 
 #: Classes that a matrix may name instead of a timm model.
-CLASSES = {kind.__name__: kind for kind in (VisionTransformer, SwinTransformer, ConvNeXt)}
+CLASSES = {kind.__name__: kind for kind in (VisionTransformer, SwinTransformer, ConvNeXt, Eva)}
 
 
 def empty_network(
@@ -39,11 +39,10 @@ def empty_network(
 
     Raises:
         CheckpointError: timm has no such model, it does not take these arguments, or the
-            images are too small for it.
+            images are too small for it or do not divide into its patches.
     """
-    complete = {"num_classes": 0, **_own_arguments(name, image_size, norm_eps), **arguments}
     try:
-        network = _build(name, complete)
+        network = _build(name, complete_arguments(name, arguments, image_size))
     except (RuntimeError, TypeError, ValueError, LookupError, AssertionError) as error:
         raise CheckpointError(
             f"timm cannot build {name!r} with {arguments}: {error}",
@@ -53,14 +52,16 @@ def empty_network(
             f"{', '.join(CLASSES)}) and arguments that it takes",
         ) from error
     _check_image_size(network, image_size, path)
+    for module in network.modules():
+        if norm_eps is not None and isinstance(module, nn.LayerNorm):
+            module.eps = norm_eps
     return network
 
 
-def stores_buffers(name: str) -> bool:
-    """Whether the network computes buffers that a weights file may hold: a Swin does."""
-    return name == SwinTransformer.__name__ or bool(
-        is_model_in_modules(name, ("swin_transformer",))
-    )
+def complete_arguments(name: str, arguments: dict[str, Any], image_size: int) -> dict[str, Any]:
+    """Every argument that ``name`` is built with; a ConvNeXt takes images of any size."""
+    any_size = name == ConvNeXt.__name__ or is_model_in_modules(name, ("convnext",))
+    return {"num_classes": 0, **({} if any_size else {"img_size": image_size}), **arguments}
 
 
 def _build(name: str, arguments: dict[str, Any]) -> nn.Module:
@@ -72,24 +73,21 @@ def _build(name: str, arguments: dict[str, Any]) -> nn.Module:
     return by_name
 
 
-def _own_arguments(name: str, image_size: int, norm_eps: float | None) -> dict[str, Any]:
-    """What the families call image size and epsilon; a ConvNeXt takes images of any size."""
-    if name == ConvNeXt.__name__ or is_model_in_modules(name, ("convnext",)):
-        return {} if norm_eps is None else {"norm_eps": norm_eps}
-    own: dict[str, Any] = {"img_size": image_size}
-    if norm_eps is not None:
-        own["norm_layer"] = partial(nn.LayerNorm, eps=norm_eps)
-    return own
-
-
 def _check_image_size(network: nn.Module, image_size: int, path: Path) -> None:
-    """A ConvNeXt halves its feature map to nothing where the image is too small."""
-    if not isinstance(network, ConvNeXt):
-        return
-    smallest = int(network.feature_info[-1]["reduction"])
-    if image_size < smallest:
-        raise CheckpointError(
-            f"image_size {image_size} is too small: this ConvNeXt needs {smallest} pixels",
-            where=path,
-            remedy=f"set image_size to {smallest} or more",
-        )
+    """What would only show in the first forward pass."""
+    if isinstance(network, ConvNeXt):  # it halves its feature map to nothing
+        smallest = int(network.feature_info[-1]["reduction"])
+        if image_size < smallest:
+            raise CheckpointError(
+                f"image_size {image_size} is too small: this ConvNeXt needs {smallest} pixels",
+                where=path,
+                remedy=f"set image_size to {smallest} or more",
+            )
+    if getattr(network, "dynamic_img_size", False):
+        for side in network.get_submodule("patch_embed").patch_size:  # type: ignore[union-attr]
+            if image_size % side:
+                raise CheckpointError(
+                    f"image_size {image_size} is not a multiple of the patch's {side} pixels",
+                    where=path,
+                    remedy=f"set image_size to {max(1, round(image_size / side)) * side}",
+                )

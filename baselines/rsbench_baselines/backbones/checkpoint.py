@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from rsbench.backbone import Backbone, BackboneInfo
+from rsbench.backbone import Backbone, BackboneInfo, TimmNetwork
 from rsbench.settings import Settings
 from rsbench_baselines.backbones.checkpoint_options import CheckpointOptions
 from rsbench_baselines.backbones.file_hash import remembered_hash
@@ -21,10 +21,12 @@ class Checkpoint(Backbone):
     """Feature: the network's own pooled output, normalised.
 
     ViT: class token or mean after the final norm; Swin: mean after it; ConvNeXt: mean, then norm.
+    Networks of other timm families can be built, too; those without sites take the methods that
+    insert nothing.
     """
 
     Options: ClassVar[type[Settings]] = CheckpointOptions
-    description: ClassVar[str] = "any timm ViT, Swin or ConvNeXt with a local weights file"
+    description: ClassVar[str] = "any timm ViT, DINOv3, Swin or ConvNeXt with a local weights file"
 
     def __init__(
         self, name: str, options: CheckpointOptions, path: Path, weights_hash: str
@@ -80,12 +82,8 @@ class Checkpoint(Backbone):
             CheckpointError: unknown architecture or arguments, or weights that do not fit.
         """
         from rsbench_baselines.backbones.architecture import empty_network
-        from rsbench_baselines.backbones.weights import (
-            fit_position_table,
-            load_strictly,
-            read_weights,
-        )
-        from rsbench_baselines.backbones.windows import fit_windows
+        from rsbench_baselines.backbones.reading import read_stored
+        from rsbench_baselines.backbones.weights import load_strictly, network_weights
 
         options = self.options
         network = empty_network(
@@ -95,10 +93,8 @@ class Checkpoint(Backbone):
             norm_eps=options.norm_eps,
             path=self.path,
         )
-        weights = read_weights(self.path)
-        kept = {k: v for k, v in weights.items() if not k.startswith(options.ignore_keys)}
-        fitted = fit_position_table(kept, network, options.position_resize, self.path)
-        load_strictly(network, fit_windows(fitted, network, self.path), self.path)
+        weights = network_weights(read_stored(self.path), network, options, self.path)
+        load_strictly(network, weights, options.position_resize, self.path)
         return network.requires_grad_(False).eval()
 
     def features(self, network: nn.Module, images: Tensor) -> Tensor:
@@ -107,11 +103,19 @@ class Checkpoint(Backbone):
         return pooled
 
     def sites(self, network: nn.Module) -> tuple[Site, ...]:
-        """The sites that the network's family has (``backbones.sites``), in forward order.
-
-        Raises:
-            PositionError: there is no table for the family; the supported ones are listed.
-        """
+        """The sites that the network's family has (``backbones.sites``), in forward order."""
         from rsbench_baselines.backbones.sites.dispatch import sites_of
 
         return sites_of(network)
+
+    def timm_network(self) -> TimmNetwork:
+        """The call of timm that ``build`` makes."""
+        from rsbench_baselines.backbones.architecture import CLASSES, complete_arguments
+
+        name, options = self.options.architecture, self.options
+        kind = CLASSES.get(name)
+        return TimmNetwork(
+            model=name if kind is None else f"{kind.__module__}.{kind.__qualname__}",
+            arguments=complete_arguments(name, options.network_arguments, options.image_size),
+            norm_eps=options.norm_eps,
+        )

@@ -15,15 +15,20 @@ class CheckpointOptions(Settings):
     """Which network, which weights, and how its input is normalised."""
 
     architecture: str
-    """A timm model name (``swin_base_patch4_window7_224``, ``convnext_base``), or one of timm's
-    classes themselves: ``VisionTransformer``, ``SwinTransformer``, ``ConvNeXt``."""
+    """A timm model name (``swin_base_patch4_window7_224``, ``vit_small_patch16_dinov3``), or one of
+    timm's classes themselves: ``VisionTransformer``, ``SwinTransformer``, ``ConvNeXt``, ``Eva``."""
     arguments: dict[str, JsonValue] = Field(default_factory=dict)
     """Arguments of the architecture, such as patch_size, class_token, global_pool; for a Swin
     at another image size than it was trained at ``always_partition: true``, which keeps its
     windows."""
     weights: str
-    """Weights file with timm's keys: safetensors, or a weights-only torch file, where they may
-    lie under ``model`` or ``state_dict``."""
+    """Weights file with timm's keys: safetensors, or a torch file that runs no code."""
+    key: str | None = None
+    """Where in a torch file the weights lie (``model_ema``, ``student``, ``state.model``; "": the
+    file itself); None finds them where they are there once."""
+    prefix: str | None = None
+    """What the keys begin with (``module.``, ``teacher.backbone.``; "": nothing); it is taken off,
+    and keys without it are left out. None finds it where there is one that fits."""
     image_size: Annotated[int, Field(ge=1)]
     """Side of the input, pixels."""
     norm_eps: Annotated[float, Field(gt=0.0)] | None = None
@@ -34,7 +39,7 @@ class CheckpointOptions(Settings):
     """How a position table of another grid is resized; ``none`` makes that an error. Swin and
     ConvNeXt have no such table."""
     ignore_keys: tuple[str, ...] = ()
-    """Prefixes of keys in the file that are left out, such as ``head.``; for a ConvNeXt
+    """Prefixes of keys that are left out, behind ``prefix``, such as ``head.``; for a ConvNeXt
     ``head.fc.``, because its last normalisation lies under ``head.`` too."""
     bands: tuple[str, ...] = RGB
     """Bands in the order of the input channels, such as ``B02``, ``B03`` of Sentinel-2."""
@@ -79,7 +84,6 @@ class CheckpointOptions(Settings):
     @property
     def identity(self) -> dict[str, Any]:
         """Every option that shapes the network, as JSON values."""
-        return self.model_dump(
-            mode="json",
-            include={"architecture", "arguments", "norm_eps", "position_resize", "ignore_keys"},
-        )
+        shape = {"architecture", "arguments", "norm_eps", "position_resize", "ignore_keys"}
+        told = {name for name in ("key", "prefix") if getattr(self, name) is not None}
+        return self.model_dump(mode="json", include=shape | told)

@@ -14,11 +14,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from rsbench.errors import CheckpointError
-from rsbench_baselines.backbones.architecture import empty_network, stores_buffers
+from rsbench_baselines.backbones.architecture import empty_network
+from rsbench_baselines.backbones.computed import computed_buffers
 from rsbench_baselines.backbones.file_hash import file_hash
 from rsbench_baselines.backbones.mae import DECODER_KEYS, what_else
-from rsbench_baselines.backbones.weights import fit_position_table, load_strictly, read_stored
-from rsbench_baselines.backbones.windows import fit_windows
+from rsbench_baselines.backbones.reading import Stored, read_stored
+from rsbench_baselines.backbones.weights import load_strictly, network_weights
 
 if TYPE_CHECKING:
     from rsbench_baselines.backbones.checkpoint_options import CheckpointOptions
@@ -58,10 +59,10 @@ def convert_file(
     source gives the same bytes.
 
     Args:
-        source: safetensors, or a torch file; a dictionary under ``model`` or ``state_dict`` is
-            taken out of what surrounds it.
+        source: safetensors, or a torch file; the weights are taken out of what surrounds them.
         out: safetensors file to write, in one step.
-        options: the network that must take the weights strictly, and ``ignore_keys``.
+        options: the network that must take the weights strictly; ``key``, ``prefix`` and
+            ``ignore_keys``.
         remedy: what the reader can do where they do not fit; "": look at the architecture.
 
     Raises:
@@ -69,39 +70,43 @@ def convert_file(
             read, or ``out`` cannot be written.
     """
     stored = read_stored(source)
-    kept = {k: v for k, v in stored.items() if not k.startswith(options.ignore_keys)}
-    weights = _checked(kept, options, source, remedy)
+    weights = _checked(stored, options, source, remedy)
     sha256 = _save(weights, out)
     return Converted(
         sha256=sha256,
         keys=len(weights),
         parameters=sum(tensor.numel() for tensor in weights.values()),
-        left_out=len(stored) - len(weights),
+        left_out=sum(len(tensors) for tensors in stored.values()) - len(weights),
     )
 
 
 def _checked(
-    weights: dict[str, Tensor], options: CheckpointOptions, source: Path, remedy: str
+    stored: Stored, options: CheckpointOptions, source: Path, remedy: str
 ) -> dict[str, Tensor]:
-    """``weights`` without what a Swin computes itself, once the network has taken them."""
-    network = _skeleton(options, source)
-    fitted = fit_windows(weights, network, source)
+    """The weights of the network without what it computes itself, once it has taken them."""
+    network = _skeleton(options, source, "meta")
+    computed = {_last(name) for name in computed_buffers(network)}
+    if any(_last(key) in computed for tensors in stored.values() for key in tensors):
+        network = _skeleton(options, source, "cpu")  # they are compared
+    weights = network_weights(stored, network, options, source)
     resize = "bicubic" if options.position_resize == "none" else options.position_resize
     try:
-        resized = fit_position_table(_as_float(fitted), network, resize, source)
-        load_strictly(network, resized, source, assign=True)
+        load_strictly(network, weights, resize, source, assign=True)
     except CheckpointError as error:
         encoder_wanted = set(DECODER_KEYS) <= set(options.ignore_keys)
         advice = (what_else(weights) if encoder_wanted else "") or remedy
         if not advice:
             raise
         raise CheckpointError(error.what, where=source, remedy=advice) from error
-    return fitted
+    return weights
 
 
-def _skeleton(options: CheckpointOptions, source: Path) -> nn.Module:
-    """The network without memory for its weights, where it can be checked without."""
-    device = "cpu" if stores_buffers(options.architecture) else "meta"
+def _last(key: str) -> str:
+    return key.rpartition(".")[2]
+
+
+def _skeleton(options: CheckpointOptions, source: Path, device: str) -> nn.Module:
+    """The network; on the ``meta`` device without memory for its weights."""
     with torch.device(device):
         return empty_network(
             options.architecture,
@@ -110,12 +115,6 @@ def _skeleton(options: CheckpointOptions, source: Path) -> nn.Module:
             norm_eps=options.norm_eps,
             path=source,
         )
-
-
-def _as_float(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The position table in single precision: a processor may not resize half precision."""
-    table = weights.get("pos_embed")
-    return weights if table is None else {**weights, "pos_embed": table.float()}
 
 
 def _save(weights: dict[str, Tensor], out: Path) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rsbench.atomic import write_file
 from rsbench.errors import CheckpointError
+from rsbench.file_state import file_state
 
 _log = logging.getLogger("rsbench")
 
@@ -20,6 +21,7 @@ def file_hash(path: Path) -> str:
         CheckpointError: the file does not exist or cannot be read.
     """
     try:
+        file_state(path)  # a pipe would be read for ever
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
@@ -27,7 +29,7 @@ def file_hash(path: Path) -> str:
 
 
 def remembered_hash(path: Path, cache: Path) -> str:
-    """:func:`file_hash`, remembered below ``cache`` as long as size and time of the file stay.
+    """:func:`file_hash`, remembered below ``cache`` as long as the state of the file stays.
 
     Weights may take gigabytes, and every worker of a sweep opens them.
 
@@ -39,16 +41,15 @@ def remembered_hash(path: Path, cache: Path) -> str:
         CheckpointError: the file does not exist or cannot be read.
     """
     try:
-        stat = path.stat()
+        state = [str(path), *file_state(path)]
     except OSError as error:
         remedy = "check the path; relative paths start from the matrix file's folder"
         raise _unreadable(path, error, remedy) from error
-    state = [str(path), stat.st_size, stat.st_mtime_ns]
     key = hashlib.sha256(str(path).encode()).hexdigest()[:24]
     memory = cache / "digests" / f"weights-{key}.json"
     known = _recall(memory)
-    if known is not None and known[:3] == state:
-        return str(known[3])
+    if known is not None and known[:-1] == state:
+        return str(known[-1])
     digest = file_hash(path)
     try:
         write_file(memory, json.dumps([*state, digest]).encode())
@@ -58,7 +59,7 @@ def remembered_hash(path: Path, cache: Path) -> str:
 
 
 def _recall(memory: Path) -> list[object] | None:
-    """Path, size, time and digest as remembered; None where there is nothing of use."""
+    """Path, state and digest as remembered; None where there is nothing of use."""
     try:
         known = json.loads(memory.read_bytes())
     except FileNotFoundError:
@@ -66,7 +67,7 @@ def _recall(memory: Path) -> list[object] | None:
     except (OSError, ValueError) as error:
         _log.warning("the digest cache %s is damaged and is made anew (%s)", memory, error)
         return None
-    whole = isinstance(known, list) and len(known) == 4 and isinstance(known[3], str)
+    whole = isinstance(known, list) and len(known) > 1 and isinstance(known[-1], str)
     return known if whole else None
 
 

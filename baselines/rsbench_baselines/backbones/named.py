@@ -44,6 +44,10 @@ class NamedOptions(Settings):
     differs for SatMAE (its images' own statistics in place of the released code's 0.5)."""
     weights: str | None = None
     """A weights file of one's own in place of the fetched one; it is read strictly, too."""
+    key: str | None = None
+    """Where in that file the weights lie, as for ``checkpoint``."""
+    prefix: str | None = None
+    """What their keys begin with there, as for ``checkpoint``."""
 
 
 class NamedBackbone(Checkpoint, PretrainedBackbone):
@@ -115,6 +119,8 @@ class NamedBackbone(Checkpoint, PretrainedBackbone):
             architecture=declared.architecture,
             arguments=declared.arguments_at(image_size, options.pooling),
             weights=options.weights or "",
+            key=options.key,
+            prefix=options.prefix,
             image_size=image_size,
             norm_eps=declared.norm_eps,
             normalisation=normalisation,

@@ -1,211 +1,123 @@
-"""Read weights files, fit the position table, and load them strictly."""
+"""Load weights strictly: every key, every shape, and numbers that a trained network can have."""
 
 from __future__ import annotations
 
-import argparse
-import math
-import pickle
-import re
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
-from torch.nn import functional
+from torch.nn.modules.conv import _ConvNd
 
 from rsbench.errors import CheckpointError
+from rsbench_baselines.backbones.choosing import choose_weights
+from rsbench_baselines.backbones.computed import without_computed
+from rsbench_baselines.backbones.positions import fit_position_table
+from rsbench_baselines.backbones.reading import Stored, outline
+from rsbench_baselines.backbones.windows import fit_windows
 
-PositionResize = Literal["none", "bicubic", "bicubic_antialias"]
+if TYPE_CHECKING:
+    from rsbench_baselines.backbones.checkpoint_options import CheckpointOptions
+    from rsbench_baselines.backbones.positions import PositionResize
 
 #: So many keys of a kind are named in a message.
 _NAMED = 8
-#: Characters of a library's message that are told.
-_LONGEST = 120
-#: Keys under which a training checkpoint keeps the weights.
-_WRAPPERS = ("model", "state_dict")
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """The state dict in ``path`` in float32, as :func:`read_stored` finds it.
-
-    Raises:
-        CheckpointError: the file cannot be read, or holds no dictionary of tensors.
-    """
-    return {key: value.float() for key, value in read_stored(path).items()}
-
-
-def read_stored(path: Path) -> dict[str, Tensor]:
-    """The state dict in ``path`` as it is stored: safetensors, or a torch file without code.
-
-    Where a torch file holds more than weights (MAE: ``model`` beside ``optimizer``, ``epoch``,
-    ``args``), the dictionary under ``model`` or ``state_dict`` is taken. Nothing in the file is
-    executed: ``argparse.Namespace``, which MAE's checkpoints hold, is the only class allowed
-    beside tensors.
-
-    Raises:
-        CheckpointError: the file cannot be read, wants to run code, or holds no dictionary of
-            tensors.
-    """
-    try:
-        loaded = _load(path)
-    except (
-        OSError,
-        ValueError,
-        RuntimeError,
-        EOFError,
-        KeyError,
-        pickle.UnpicklingError,
-        SafetensorError,
-    ) as error:
-        raise _unreadable(path, error) from error
-    weights = _unwrapped(loaded)
-    if weights is None:
-        raise CheckpointError(
-            "the file holds no flat dictionary of tensors, nor one under "
-            + " or ".join(repr(name) for name in _WRAPPERS),
-            where=path,
-            remedy="save the state dict of a timm network itself",
-        )
-    return weights
-
-
-def _load(path: Path) -> object:
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return load_file(path)
-    mapped = zipfile.is_zipfile(path)  # then what is not used of it is not read
-    with torch.serialization.safe_globals([argparse.Namespace]):
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-
-
-def _unwrapped(loaded: object) -> dict[str, Tensor] | None:
-    """The flat dictionary of tensors in ``loaded``, or None."""
-    if not isinstance(loaded, dict):
-        return None
-    if all(isinstance(value, Tensor) for value in loaded.values()):
-        return dict(loaded)
-    inner = next((loaded[name] for name in _WRAPPERS if name in loaded), None)
-    if not isinstance(inner, dict) or not all(isinstance(v, Tensor) for v in inner.values()):
-        return None
-    return dict(inner)
-
-
-def _unreadable(path: Path, error: Exception) -> CheckpointError:
-    wanted = re.search(r"GLOBAL (\S+)", str(error))
-    if wanted:
-        return CheckpointError(
-            f"the file wants to run {wanted[1]} when it is read, and was refused",
-            where=path,
-            remedy="do not use this file unless you trust its author; only tensors and "
-            "argparse.Namespace are read",
-        )
-    if isinstance(error, OSError):
-        return CheckpointError(
-            f"the weights cannot be read: {error.strerror or error}",
-            where=path,
-            remedy="check the path",
-        )
-    return CheckpointError(
-        "the weights cannot be read: this is neither a safetensors file nor a torch file that "
-        f"can be read without running code ({_reason(error)})",
-        where=path,
-        remedy="check that it is the right file and that it is complete; safetensors files end "
-        "in .safetensors",
-    )
-
-
-def _reason(error: Exception) -> str:
-    """One short line of what the library says, never its advice to run the file's code."""
-    told = str(error).rpartition("WeightsUnpickler error:")[2]
-    first = next(iter(told.strip().splitlines()), "").split(". This is an internal")[0]
-    if not first:
-        return "it ends too early"
-    unknown = first.startswith("Unsupported operand") or isinstance(error, KeyError)
-    if unknown or "weights_only" in first:
-        return "its content is of another kind"
-    return first if len(first) <= _LONGEST else f"{first[: _LONGEST - 3]}..."
-
-
-def fit_position_table(
-    weights: dict[str, Tensor], network: nn.Module, resize: PositionResize, path: Path
+def network_weights(
+    stored: Stored, network: nn.Module, options: CheckpointOptions, path: Path
 ) -> dict[str, Tensor]:
-    """``weights`` with ``pos_embed`` resized to the network's grid where they differ.
+    """What of a file is the network's, under its own keys, as it is stored.
 
     Args:
-        weights: state dict with ``pos_embed`` of shape (1, prefix + rows * columns, width).
-        network: the network, with its own ``pos_embed`` and ``num_prefix_tokens``.
-        resize: ``bicubic`` without antialiasing, ``bicubic_antialias`` (timm's way), ``none``.
+        stored: what the file holds.
+        network: the network; on the ``meta`` device what timm computes is not compared.
+        options: ``key``, ``prefix`` and ``ignore_keys``.
         path: file to name in messages.
 
     Raises:
-        CheckpointError: the tables differ and ``resize`` is ``none``, or the stored table is
-            no square grid.
+        CheckpointError: the weights are not found, are there several times, or are for other
+            windows.
     """
-    own, stored = getattr(network, "pos_embed", None), weights.get("pos_embed")
-    if not isinstance(own, Tensor) or stored is None or own.shape == stored.shape:
-        return weights
-    if _other_misfits(weights, network):
-        return weights  # the position table is not the cause: strict loading names them all
-    prefix = int(getattr(network, "num_prefix_tokens", 0))
-    side = math.isqrt(stored.shape[1] - prefix)
-    new_side = math.isqrt(own.shape[1] - prefix)
-    if resize == "none":
-        raise CheckpointError(
-            f"the position table holds a {side}x{side} grid; the network has {new_side}x{new_side}",
-            where=path,
-            remedy="set position_resize to bicubic or bicubic_antialias",
-        )
-    if side * side + prefix != stored.shape[1]:
-        raise CheckpointError(
-            f"the position table has {stored.shape[1]} entries, no square grid and {prefix} prefix",
-            where=path,
-            remedy="check class_token and the other architecture arguments",
-        )
-    grid = stored[:, prefix:].reshape(1, side, side, -1).permute(0, 3, 1, 2)
-    grid = functional.interpolate(
-        grid, size=(new_side, new_side), mode="bicubic", antialias=resize == "bicubic_antialias"
-    )
-    table = torch.cat([stored[:, :prefix], grid.permute(0, 2, 3, 1).flatten(1, 2)], dim=1)
-    return {**weights, "pos_embed": table}
-
-
-def _other_misfits(weights: dict[str, Tensor], network: nn.Module) -> bool:
-    """Whether a tensor other than the position table has another shape than the network's."""
-    own = network.state_dict()
-    return any(
-        own[key].shape != weights[key].shape
-        for key in own.keys() & weights.keys()
-        if key != "pos_embed"
-    )
+    wanted = network.state_dict().keys()
+    found = choose_weights(stored, wanted, options.key, options.prefix, path)
+    kept = {k: v for k, v in found.items() if not k.startswith(options.ignore_keys)}
+    return without_computed(fit_windows(kept, network, path), network, path)
 
 
 def load_strictly(
-    network: nn.Module, weights: dict[str, Tensor], path: Path, *, assign: bool = False
+    network: nn.Module,
+    weights: dict[str, Tensor],
+    resize: PositionResize,
+    path: Path,
+    *,
+    assign: bool = False,
 ) -> None:
     """Load ``weights`` into ``network``; every key must match.
 
     Args:
         network: the network.
-        weights: its state dict.
+        weights: its state dict, in any precision.
+        resize: how a position table of another grid is resized.
         path: file to name in messages.
         assign: take the tensors themselves; for a network without memory (``meta`` device).
 
     Raises:
-        CheckpointError: keys are missing or unexpected, or shapes differ; they are named.
+        CheckpointError: keys are missing or unexpected, shapes differ, or the numbers are not
+            those of a trained network; they are named.
     """
+    _check_numbers(network, weights, path)
+    weights = fit_position_table(weights, network, resize, path)
     misfits = _misfits(network.state_dict(), weights)
     if misfits:
         raise CheckpointError(
-            f"the weights do not fit the architecture: {'; '.join(misfits)}",
+            f"the weights do not fit the architecture: {'; '.join(misfits)}. Their keys: "
+            f"{outline(weights)}",
             where=path,
             remedy="check the architecture and its arguments; keys that are meant to be left out "
             "go into ignore_keys (--ignore)",
         )
     network.load_state_dict(weights, strict=True, assign=assign)
+
+
+def _check_numbers(network: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse integers, complex numbers, infinities, and matrices of one number throughout.
+
+    A file that was cut short and filled up holds such matrices; biases, scales and tokens may well
+    be zero.
+    """
+    matrices = {
+        f"{name}.weight"
+        for name, module in network.named_modules()
+        if isinstance(module, (nn.Linear, _ConvNd))
+    }
+    faults: dict[str, list[str]] = {"not floating-point": [], "not finite": [], "constant": []}
+    for key, own in network.state_dict().items():
+        tensor = weights.get(key)
+        if tensor is None or not own.is_floating_point():
+            continue
+        if tensor.layout != torch.strided or not tensor.is_floating_point():
+            faults["not floating-point"].append(f"{key} ({_kind(tensor)})")
+        elif tensor.numel():
+            low, high = tensor.float().aminmax()  # both are nan where one entry is
+            if not (torch.isfinite(low) and torch.isfinite(high)):
+                faults["not finite"].append(key)
+            elif low == high and key in matrices and tensor.numel() > 1:
+                faults["constant"].append(key)
+    told = [f"{what}: {_some(keys)}" for what, keys in faults.items() if keys]
+    if told:
+        raise CheckpointError(
+            f"the file does not hold the weights of a trained network; {'; '.join(told)}",
+            where=path,
+            remedy="get the file again from where it was published, or write it again as "
+            "floating-point numbers (float32, float16 or bfloat16)",
+        )
+
+
+def _kind(tensor: Tensor) -> str:
+    layout = "" if tensor.layout == torch.strided else f"{tensor.layout} ".removeprefix("torch.")
+    return layout + str(tensor.dtype).removeprefix("torch.")
 
 
 def _misfits(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> list[str]:

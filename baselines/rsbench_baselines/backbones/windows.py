@@ -1,4 +1,4 @@
-"""Fit a Swin state dict: window sizes, and buffers that timm computes itself."""
+"""Fit a Swin state dict: numbering of stages, and window sizes."""
 
 from __future__ import annotations
 
@@ -6,48 +6,34 @@ import math
 import re
 from pathlib import Path
 
-import torch
 from timm.models.swin_transformer import SwinTransformer
 from torch import Tensor, nn
 
 from rsbench.errors import CheckpointError
 
 _TABLE = ".attn.relative_position_bias_table"
-_INDEX = ".attn.relative_position_index"
-_MASK = ".attn_mask"
 _DOWNSAMPLE = re.compile(r"^layers\.(\d+)\.downsample\.")
 
 
 def fit_windows(weights: dict[str, Tensor], network: nn.Module, path: Path) -> dict[str, Tensor]:
-    """``weights`` without the buffers of a Swin that timm computes, and with timm's stages.
+    """``weights`` of a Swin in timm's numbering of stages, once their windows are the network's.
 
-    Older files store them: the index of relative positions, which must equal the network's
-    own, and the masks of shifted windows, which follow from window and image size alone.
     The authors' own files number the halvings of the image otherwise (``_downsampling_first``).
-    Everything else, and every other network's weights, stay as they are.
+    Every other network's weights stay as they are.
 
     Args:
-        weights: state dict in float32.
+        weights: state dict.
         network: the network that will load it.
         path: file to name in messages.
 
     Raises:
-        CheckpointError: the windows differ from the network's, or the file numbers relative
-            positions in another order, so that its bias tables mean something else.
+        CheckpointError: the windows differ from the network's.
     """
     if not isinstance(network, SwinTransformer):
         return weights
     weights = _downsampling_first(weights)
     _check_tables(weights, network, path)
-    buffers = dict(network.named_buffers())
-    blocks = {name for name, module in network.named_modules() if hasattr(module, "attn_mask")}
-    kept = {}
-    for key, value in weights.items():
-        if key.endswith(_INDEX) and key in buffers:
-            _check_index(key, value, buffers[key], path)
-        elif not (key.endswith(_MASK) and key.removesuffix(_MASK) in blocks):
-            kept[key] = value
-    return kept
+    return weights
 
 
 def _downsampling_first(weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -79,15 +65,6 @@ def _check_tables(weights: dict[str, Tensor], network: nn.Module, path: Path) ->
                 "file's window_size and always_partition: true among the arguments, or use the "
                 "image_size that the weights were trained at",
             )
-
-
-def _check_index(key: str, stored: Tensor, own: Tensor, path: Path) -> None:
-    if stored.shape != own.shape or not torch.equal(stored.to(own.dtype), own):
-        raise CheckpointError(
-            f"{key} in the file differs from the network's own",
-            where=path,
-            remedy="use weights in timm's layout, with the window_size that they were trained at",
-        )
 
 
 def _side(table: Tensor) -> str:

@@ -21,7 +21,7 @@ class Lora(Method):
 
     Options: ClassVar[type[Settings]] = LoraOptions
     description: ClassVar[str] = "LoRA at all six positions (q, k, v, out, mlp1, mlp2) by default"
-    learning_rate: ClassVar[float] = 0.01
+    learning_rate: ClassVar[float] = 0.03
     options: LoraOptions
 
     def attach(
@@ -76,4 +76,4 @@ class LoraQueryValue(Lora):
 
     Options: ClassVar[type[Settings]] = LoraQueryValueOptions
     description: ClassVar[str] = "LoRA at q and v only"
-    learning_rate: ClassVar[float] = 0.01
+    learning_rate: ClassVar[float] = 0.03

@@ -35,7 +35,7 @@ class VptDeep(Method):
 
     Options: ClassVar[type[Settings]] = VptOptions
     description: ClassVar[str] = "VPT-deep: 10 trained tokens per block"
-    learning_rate: ClassVar[float] = 0.1
+    learning_rate: ClassVar[float] = 0.02
     unmergeable: ClassVar[str] = (
         "its prompts are tokens beside those of the image, which no weights of the backbone hold"
     )
@@ -72,6 +72,7 @@ class VptShallow(VptDeep):
     """One set of prompts that enters before the first block and flows through all."""
 
     description: ClassVar[str] = "VPT-shallow: 10 trained tokens that flow through all blocks"
+    learning_rate: ClassVar[float] = 0.05
 
     def attach(
         self, network: nn.Module, sites: Sequence[Site], context: AttachContext

@@ -31,7 +31,8 @@ def export(
         Format,
         typer.Option(
             help="merged: the backbone with everything folded in; safetensors: what was trained, "
-            "alone; peft: a LoRA folder for Hugging Face's peft library. Each with the head.",
+            "alone; peft: a LoRA folder for Hugging Face's peft library. Each with the head and "
+            "load.py, which needs no rsbench.",
             show_default=False,
         ),
     ],

@@ -82,10 +82,15 @@ def plugin_rows(group: str) -> list[Row]:
 
 
 def _described(plugin: object) -> str:
-    """Its one line; of a method with the learning rate that it has where a matrix states none."""
+    """Its one line; of a trained method with the rate that it has where a matrix states none."""
+    from rsbench.method import FittedMethod, Method
+
     text = str(getattr(plugin, "description", ""))
-    rate = getattr(plugin, "learning_rate", None)
-    return text if rate is None else f"{text} (learning rate {rate:g})".strip()
+    if not (isinstance(plugin, type) and issubclass(plugin, Method)):
+        return text
+    if issubclass(plugin, FittedMethod):
+        return text
+    return f"{text} (learning rate {plugin.learning_rate:g})".strip()
 
 
 def matrix_rows() -> list[Row]:

@@ -54,10 +54,10 @@ def predict(
     """
     from rsbench.errors import ImageError
     from rsbench.finished.find import find_cell
-    from rsbench.images import find_images
+    from rsbench.image_files import find_images
 
     found = find_cell(cell)
-    listed = list(find_images(images))
+    listed, below = find_images(images)
     files = [each for each in listed if not isinstance(each, ImageError)]
     results: list[Prediction | ImageError] = [e for e in listed if isinstance(e, ImageError)]
     if files:
@@ -70,6 +70,8 @@ def predict(
         _write_csv(predictions, csv)
     elif predictions:
         _print_table(predictions)
+    if below.left_out:
+        typer.echo(f"Note: {below.left_out}", err=True)
     _report(found.record.disclaimers, [e for e in results if isinstance(e, ImageError)])
 
 

@@ -113,6 +113,19 @@ def convert(
             "decoder_. Repeatable.",
         ),
     ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            help="With --architecture: where in the file the weights lie, such as model_ema or "
+            "teacher, if they are there several times."
+        ),
+    ] = None,
+    prefix: Annotated[
+        str | None,
+        typer.Option(
+            help="With --architecture: what their keys begin with, such as teacher.backbone."
+        ),
+    ] = None,
 ) -> None:
     """Convert weights to safetensors with timm's keys; every key must fit the network."""
     from rsbench.errors import SettingsError
@@ -124,10 +137,10 @@ def convert(
         )
     source, written = _existing(file), out.expanduser().absolute()
     if name is not None:
-        if argument or ignore:
+        if argument or ignore or key is not None or prefix is not None:
             raise SettingsError(
                 f"{name} knows its own arguments and keys",
-                remedy="leave --argument and --ignore out, or use --architecture",
+                remedy="leave --argument, --ignore, --key and --prefix out, or use --architecture",
             )
         _print(_named(name).convert_weights(source, written))
         return
@@ -137,6 +150,8 @@ def convert(
         "image_size": image_size,
         "ignore_keys": list(ignore or ()),
         "weights": str(source),
+        "key": key,
+        "prefix": prefix,
     }
     _print(_convert_any(options, source, written))
 

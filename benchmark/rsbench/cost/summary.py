@@ -47,8 +47,9 @@ class Row:
     Attributes:
         variant: the variant.
         training: the first training, for what is the same in every round; None if it failed.
-        milliseconds: training time per inner step, that of outer steps included.
-        images_per_second: images that inner steps read, median.
+        milliseconds: training time per inner step, that of outer steps included; None for a
+            head that is fitted.
+        images_per_second: images that inner steps read, median; None likewise.
         ratio: training time over that of the plain partner in the same round, or None.
         bound: most that the ratio may be, or None where nothing is promised.
         memory: peak memory, or None where it was not asked for.
@@ -87,16 +88,17 @@ def quartiles(values: Sequence[float]) -> Quartiles:
 def _row(measured: Measured, everything: Sequence[Measured]) -> Row:
     variant, trainings = measured.variant, measured.trainings
     usable = bool(trainings) and measured.failure is None
+    stepped = usable and trainings[0].steps > 0  # a fitted head takes no steps
     speeds = [each.images / each.seconds for each in trainings]
     return Row(
         variant=variant,
         training=trainings[0] if usable else None,
         milliseconds=(
             quartiles([1000.0 * each.seconds / each.steps for each in trainings])
-            if usable
+            if stepped
             else None
         ),
-        images_per_second=statistics.median(speeds) if usable else None,
+        images_per_second=statistics.median(speeds) if stepped else None,
         ratio=_ratio(measured, everything) if usable else None,
         bound=None if variant.expected is None else variant.expected * ALLOWANCE,
         memory=measured.memory,

@@ -15,7 +15,7 @@ from rsbench.sources import checked_options
 _FREE = {
     *("epochs", "learning_rate", "reference_batch", "learning_rate_scaling", "schedule"),
     *("schedule_interval", "warm_up", "momentum", "weight_decay", "tau", "head_scale", "head_init"),
-    *("early_stopping_patience", "early_stopping_gain"),
+    *("head_features", "early_stopping_patience", "early_stopping_gain"),
 }
 
 

@@ -19,6 +19,7 @@ from rsbench.imagestore.statistics import histogram_statistics
 from rsbench.settings import Recipe
 from rsbench.sources import Activity
 from rsbench.target import SPLITS
+from rsbench.value_remarks import value_remarks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,6 +98,8 @@ class Description:
                     f"{split}: {len(images['unreadable'])} images cannot be read; the counts of "
                     "the classes include them"
                 )
+            problem = self.surveys[split].problem(target)
+            found += [f"{split} WRONG VALUES: {problem}"] if problem else []
             found += [f"{split} UNREADABLE: {message}" for message in images["unreadable"]]
         found += [self._kept(), f"content hash {target.content_hash}"]
         return [*found, *target.remarks, *([target.disclaimer] if target.disclaimer else [])]
@@ -149,7 +152,8 @@ def describe(target: Target, activity: Activity) -> Description:
     surveys: dict[SplitName, Survey] = {}
     for split in SPLITS:
         with activity(f"decoding {target.name} {split}") as progress:
-            surveys[split] = survey(target, split, progress)
+            found = surveys[split] = survey(target, split, progress)
+        target.add_remarks(value_remarks(target.name, split, target.imagery, found.histogram))
     return Description(target, surveys)
 
 

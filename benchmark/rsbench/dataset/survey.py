@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rsbench.errors import BandError
+from rsbench.imagery import check_values
 from rsbench.imagestore.build import decode_all
 from rsbench.imagestore.decode import Job
 
@@ -35,6 +37,18 @@ class Survey:
     sizes: NDArray[np.int32]
     bad: tuple[tuple[int, str], ...]
     histogram: NDArray[np.int64]
+
+    def problem(self, target: Target) -> str:
+        """Why the values cannot be what ``target`` says, in one line; "" where they can."""
+        if not self.histogram.any():
+            return ""
+        levels = np.arange(self.histogram.shape[1], dtype=np.float64)
+        highest = np.where(self.histogram > 0, levels, 0).max(axis=1)
+        try:
+            check_values(target.name, target.imagery, highest)
+        except BandError as error:
+            return f"{error.what}; {error.remedy}"
+        return ""
 
     def readable_sizes(self) -> NDArray[np.int32]:
         """Sizes of the images that decode, shape (images, 2)."""

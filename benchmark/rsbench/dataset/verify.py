@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rsbench import registry
+from rsbench.atomic import write_file
 from rsbench.dataset.known import count_differences
 from rsbench.dataset.survey import survey
 from rsbench.errors import BandError, MisfitImageError, TargetError
@@ -82,6 +83,9 @@ def _images(target: Target, split: SplitName, progress: Progress) -> Verdict:
     except (BandError, MisfitImageError) as error:
         return Verdict(check, "", (str(error).replace("\n", "; "),))
     bad = tuple(f"{split}: {message}" for _, message in found.bad)
+    problem = found.problem(target)
+    if problem:
+        bad = (*bad, problem)
     return Verdict(check, f"all {len(found.sizes):,} decode", bad)
 
 
@@ -112,20 +116,33 @@ def _unchanged(
     target: Target,
     activity: Activity,
 ) -> Verdict:
-    """Read every byte anew: what is remembered of a file goes by its size and time."""
+    """Read every byte anew: what is remembered of a file goes by its size and times.
+
+    What is found takes the place of what was remembered, so that the next run knows it.
+    """
     with activity(f"reading {target.name} anew"), tempfile.TemporaryDirectory() as empty:
         try:
             fresh = kind.open(choice.name, options, replace(folders, cache=Path(empty)))
         except TargetError as error:
             return Verdict("bytes", "", (f"opened without the cache: {error}",))
+        if fresh.content_hash != target.content_hash:
+            _remember(Path(empty), folders.cache)
     differences: tuple[str, ...] = ()
     if fresh.content_hash != target.content_hash:
         differences = (
             f"the files are not those that were hashed before: {target.content_hash[:16]}..., "
-            f"now {fresh.content_hash[:16]}...; a file changed though its size and time did not, "
-            "or the cache is wrong: remove its folder 'digests'",
+            f"now {fresh.content_hash[:16]}...; a file changed though its size and times did not, "
+            "or the cache was wrong. The cache has been put right: the next run takes the files "
+            "as they are now",
         )
     return Verdict("bytes", f"content hash {target.content_hash}", differences)
+
+
+def _remember(fresh: Path, cache: Path) -> None:
+    """Put what an opening has remembered in a cache of its own into ``cache``."""
+    for file in fresh.rglob("*"):
+        if file.is_file():
+            write_file(cache / file.relative_to(fresh), file.read_bytes())
 
 
 def _index_text(target: Target) -> str:

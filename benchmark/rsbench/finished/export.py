@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from torch import Tensor
 import rsbench
 from rsbench.atomic import new_folder
 from rsbench.errors import ExportError
+from rsbench.head import CosineClassifier, Head
 from rsbench.training.artefacts import GAMMA_PREFIX
 from rsbench.training.restore import RestoredModel
 
@@ -20,6 +22,8 @@ ExportFormat = Literal["merged", "safetensors", "peft"]
 
 #: What describes an export, beside its weights.
 DESCRIPTION = "rsbench.json"
+#: What uses an export without rsbench: a copy of a module of this package that imports none of it.
+LOADER = "load.py"
 
 #: How an image becomes the network's input; the numbers stand under ``input``.
 INPUT_STEPS = (
@@ -37,14 +41,15 @@ Files = tuple[dict[str, dict[str, Tensor]], dict[str, Any]]
 def export(restored: RestoredModel, format_: ExportFormat, folder: Path) -> None:
     """Write the model into ``folder``, which must not exist or be empty.
 
-    Every format holds ``head.safetensors`` or the head's weights, and ``rsbench.json`` with
-    what else is needed to use them: class names, normalisation, sizes, method, gammas, and
-    which backbone.
+    Every format holds ``head.safetensors`` or the head's weights, ``rsbench.json`` with
+    what else is needed to use them (class names, normalisation, sizes, method, gammas, and
+    which backbone), and ``load.py``, which does so without rsbench.
 
     * ``merged``: ``model.safetensors``, the backbone with everything folded in, in timm's keys.
-    * ``safetensors``: ``adapter.safetensors``, what was trained, and nothing folded.
+    * ``safetensors``: ``adapter.safetensors``, what was trained, and nothing folded. Modules
+      that are inserted need rsbench, so its ``load.py`` only says what to do.
     * ``peft``: ``adapter_config.json`` and ``adapter_model.safetensors`` for Hugging Face's
-      ``peft`` library.
+      ``peft`` library, and ``backbone.safetensors``, the frozen network as it was built.
 
     Args:
         restored: the model.
@@ -73,6 +78,7 @@ def export(restored: RestoredModel, format_: ExportFormat, folder: Path) -> None
             for name, described in others.items():
                 text = json.dumps(described, indent=2, allow_nan=False) + "\n"
                 (building / name).write_text(text, encoding="utf-8")
+            (building / LOADER).write_bytes(Path(__file__).with_name(LOADER).read_bytes())
     except OSError as error:
         raise ExportError(
             f"the export cannot be written: {error}",
@@ -84,6 +90,7 @@ def export(restored: RestoredModel, format_: ExportFormat, folder: Path) -> None
 def describe(restored: RestoredModel, format_: ExportFormat) -> dict[str, Any]:
     """Everything but weights that a user of the model needs, as JSON values."""
     record, cell = restored.record, restored.record.cell
+    network = restored.backbone.timm_network()
     return {
         "format": format_,
         "rsbench": rsbench.__version__,
@@ -93,14 +100,11 @@ def describe(restored: RestoredModel, format_: ExportFormat) -> dict[str, Any]:
         "input": restored.view.model_dump(mode="json"),
         "input_steps": INPUT_STEPS,
         "backbone": record.identity["backbone"],
+        "network": None if network is None else asdict(network),
         "method": cell.method.model_dump(mode="json"),
         "metapeft": None if cell.metapeft is None else cell.metapeft.model_dump(mode="json"),
         "gammas": {key: gamma.tolist() for key, gamma in restored.gammas.items()},
-        "head": {
-            "kind": "cosine",
-            "scale": cell.recipe.head_scale,
-            "logits": "scale * normalize(features) @ normalize(weight).T, rows of length 1",
-        },
+        "head": _head_in_words(restored.model.head),
         "disclaimers": list(record.disclaimers),
     }
 
@@ -117,12 +121,27 @@ def _adapter(restored: RestoredModel) -> Files:
 
 def _peft(restored: RestoredModel) -> Files:
     adapter = restored.method.peft_adapter(restored.network, restored.attachment)
-    files = {"adapter_model.safetensors": adapter.tensors, "head.safetensors": _head(restored)}
+    files = {
+        "adapter_model.safetensors": adapter.tensors,
+        "backbone.safetensors": restored.network.state_dict(),
+        "head.safetensors": _head(restored),
+    }
     return files, {"adapter_config.json": adapter.config}
 
 
 def _head(restored: RestoredModel) -> dict[str, Tensor]:
-    return {"weight": restored.model.head.weight.detach()}
+    return dict(restored.model.head.state_dict())
+
+
+def _head_in_words(head: Head) -> dict[str, Any]:
+    """How features become logits, with the names that the tensors have."""
+    seen = "features" if head.mean is None else "(features - mean)"
+    if head.deviation is not None:
+        seen = f"({seen} / deviation)"
+    if isinstance(head, CosineClassifier):
+        formula = f"scale * normalize({seen}) @ normalize(weight).T, rows of length 1"
+        return {"kind": "cosine", "scale": head.scale, "logits": formula}
+    return {"kind": "linear", "logits": f"{seen} @ weight.T + bias"}
 
 
 def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -15,9 +15,10 @@ from rsbench.atomic import remove_folder
 from rsbench.errors import ImageError, RsbenchError, TargetError
 from rsbench.imagery import check_values
 from rsbench.imagestore.build import bad_images, build
-from rsbench.imagestore.files import STORE_VERSION, read_meta
+from rsbench.imagestore.files import STORE_VERSION, read_histogram, read_meta
 from rsbench.imagestore.statistics import value_range
 from rsbench.imagestore.store import ImageSet, load, load_streamed
+from rsbench.value_remarks import value_remarks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -152,3 +153,5 @@ def _check(target: Target, split: SplitName, images: ImageSet) -> None:
             remedy="check the folder that the paths start from",
         )
     check_values(target.name, target.imagery, value_range(images)[1])
+    histogram = read_histogram(images.folder)
+    target.add_remarks(value_remarks(target.name, split, target.imagery, histogram))

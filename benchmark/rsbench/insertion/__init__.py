@@ -7,12 +7,13 @@ a module may go, ``modules`` what it computes, ``wiring`` how it enters the forw
 
 from rsbench.insertion.attachment import Attachment
 from rsbench.insertion.modules import InsertedModule, PromptModule
-from rsbench.insertion.site import KINDS, Site, SiteKind, choose_sites
+from rsbench.insertion.site import KINDS, NoSites, Site, SiteKind, choose_sites
 
 __all__ = [
     "KINDS",
     "Attachment",
     "InsertedModule",
+    "NoSites",
     "PromptModule",
     "Site",
     "SiteKind",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
+from rsbench import registry
 from rsbench.errors import PositionError
 from rsbench.where import BlockChoice, choose_blocks
 
@@ -37,7 +38,8 @@ class Site:
         output_start: first of these channels. A fused projection holds several sites.
         kind: see ``KINDS``.
         source: branch: dotted name of the module whose input is the branch's own, before its
-            normalisation; tokens: that of the attention, which takes ``attn_mask``.
+            normalisation; tokens: that of the attention, which takes ``attn_mask`` and, with
+            rotary positions, ``rope``: sines, then cosines, of the tokens behind the prefix.
     """
 
     block: int
@@ -55,6 +57,24 @@ class Site:
         return f"block{self.block}_{self.position}"
 
 
+class NoSites(tuple[Site, ...]):
+    """No site at all, and why: methods that insert nothing can use the backbone all the same.
+
+    Attributes:
+        why: what the network lacks.
+        instead: which networks have sites, as advice.
+    """
+
+    why: str
+    instead: str
+
+    def __new__(cls, why: str, instead: str) -> Self:
+        """An empty tuple with the reason."""
+        made = super().__new__(cls)
+        made.why, made.instead = why, instead
+        return made
+
+
 def choose_sites(
     sites: Sequence[Site], kind: SiteKind, positions: Sequence[str], blocks: BlockChoice
 ) -> list[Site]:
@@ -62,8 +82,10 @@ def choose_sites(
 
     Raises:
         PositionError: a position or block that the backbone does not have; the ones it has
-            are listed.
+            are listed, or, where it has none, the methods that need none.
     """
+    if not sites:
+        raise _without_sites(sites)
     fitting = [site for site in sites if site.kind == kind]
     if not fitting:
         raise PositionError(
@@ -82,6 +104,16 @@ def choose_sites(
     depth = 1 + max(site.block for site in sites)
     chosen = set(choose_blocks(blocks, depth))
     return [site for site in fitting if site.position in positions and site.block in chosen]
+
+
+def _without_sites(sites: Sequence[Site]) -> PositionError:
+    why = f": {sites.why}" if isinstance(sites, NoSites) else ""
+    instead = f"; or {sites.instead}" if isinstance(sites, NoSites) else ""
+    free = ", ".join(registry.methods_without_modules())
+    return PositionError(
+        f"this backbone has no insertion sites{why}",
+        remedy=f"use a method that inserts nothing ({free}){instead}",
+    )
 
 
 def _summary(sites: Sequence[Site]) -> str:

@@ -91,6 +91,18 @@ def _attention_dtype(tokens: Tensor) -> torch.dtype:
     return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else tokens.dtype
 
 
+def _still(rope: Tensor, prompts: int) -> Tensor:
+    """Rotary positions with rows for ``prompts`` that rotate nothing, as for a class token.
+
+    Args:
+        rope: sines, then cosines, shape (..., tokens, 2 * width of a head).
+        prompts: number of rows to append.
+    """
+    rows = rope.new_zeros(*rope.shape[:-2], prompts, rope.shape[-1])
+    rows[..., rope.shape[-1] // 2 :] = 1.0
+    return torch.cat([rope, rows], dim=-2)
+
+
 def _append_prompts(
     network: nn.Module, site: Site, module: PromptModule, sites: Sequence[Site]
 ) -> list[RemovableHandle]:
@@ -110,6 +122,8 @@ def _append_prompts(
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         tokens = inputs[0]
         prompts = tokens.shape[1] - length[0]
+        if keywords.get("rope") is not None:
+            keywords = {**keywords, "rope": _still(keywords["rope"], prompts)}
         logits = module.key_logits(length[0], prompts, tokens.device, _attention_dtype(tokens))
         if logits is None:
             return inputs, keywords

@@ -144,7 +144,8 @@ def random_images(backbone: Backbone, number: int = 3) -> Tensor:
 def _sites(backbone: Backbone, network: nn.Module) -> Finding:
     sites = backbone.sites(network)
     if not sites:
-        what = "none: only linear and full can use this backbone"
+        free = ", ".join(registry.methods_without_modules())
+        what = f"none: only methods that insert nothing can use this backbone ({free})"
         return Finding("sites", "warning", what)
     modules = dict(network.named_modules())
     problems = [

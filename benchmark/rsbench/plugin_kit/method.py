@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rsbench import registry
 from rsbench.folders import Folders
-from rsbench.method import AttachContext
+from rsbench.method import AttachContext, FittedMethod
 from rsbench.plugin_kit.backbone import random_images
 from rsbench.plugin_kit.findings import Finding, finding, raised, some
 from rsbench.plugin_kit.target import validated
@@ -66,7 +66,11 @@ def check_method(
         ("start", lambda: _start(trial)),
         ("repeats", lambda: _repeats(found, checked, used, trial)),
         ("gamma", lambda: _gamma(found, checked, used)),
-        ("training", lambda: _training(trial)),
+        (
+            ("fitting", lambda: _fitting(found, checked, trial))
+            if issubclass(found, FittedMethod)
+            else ("training", lambda: _training(trial))
+        ),
         ("detach", lambda: _detach(trial)),
     )
     for check, step in steps:
@@ -241,6 +245,34 @@ def _training(trial: _Trial) -> Finding:
     if moved:
         problems.append(f"frozen weights take part: {some(moved)}")
     return finding("training", problems, "gradients reach what is declared, and nothing else")
+
+
+def _fitting(kind: type[FittedMethod], options: Settings, trial: _Trial) -> Finding:
+    """Whether the fitted head is one that a cell can use, and the same again."""
+    import numpy as np
+    import torch
+
+    from rsbench.head import LinearClassifier
+
+    width, labels = trial.bare.shape[1], np.arange(60) % _CLASSES
+    features = np.random.default_rng(3).standard_normal((60, width)).astype(np.float32)
+    features += 2.0 * features[labels]  # each class around its own place
+    head, again = (
+        kind(options).fit(features, labels, np.zeros(_CLASSES), lambda text: None) for _ in range(2)
+    )
+    if not isinstance(head, LinearClassifier):
+        what = f"{type(head).__name__} in place of a LinearClassifier"
+        return Finding("fitting", "fail", what)
+    with torch.no_grad():
+        logits, repeated = (each(torch.from_numpy(features)) for each in (head, again))
+    problems = []
+    if logits.shape != (len(labels), _CLASSES):
+        problems.append(f"logits of shape {tuple(logits.shape)} for 60 images of 4 classes")
+    elif not bool(torch.isfinite(logits).all()):
+        problems.append("some logits are not finite")
+    if not torch.equal(logits, repeated):
+        problems.append("fitted twice to the same features, the head differs")
+    return finding("fitting", problems, "a linear head, the same twice")
 
 
 def _unreached(attachment: Attachment) -> list[str]:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from rsbench.report.artefacts import EMPTY
+from rsbench.report.record_notes import NUMBER, together
 from rsbench.report.results import reason_of
 from rsbench.wording import counted
 
@@ -39,20 +40,72 @@ def footnotes(results: RunResults) -> tuple[str, ...]:
 
 def cautions(results: RunResults) -> tuple[str, ...]:
     """What must be known before any number is read, marked as bold."""
-    lines = [] if results.rows else ["**No cell is finished.**"]
-    lines += _validation(results.rows)
-    return (*lines, *(f"**{text}**" for text in results.disclaimers))
+    return (*_conditions(results), *alarm_lines(results.rows))
 
 
 def table_cautions(results: RunResults) -> tuple[str, ...]:
     """The same in few lines, for every table of accuracies: it may be cut out of the report."""
-    found = [each.strip("*") for each in cautions(results)]
+    found = [each.strip("*") for each in _conditions(results)]
     lines = [f"**{' — '.join(found)}**"] if found else []
+    if alarm_lines(results.rows):
+        lines.append("**some rows did not learn or are below a probe**: see the table main")
     unfinished = len(results.missing) + len(results.failures)
     if unfinished:
         cells = f"{unfinished} of {results.cells} cells"
         lines.append(f"**{cells} are missing or failed**: see the table main")
     return (*lines, *_precisions(results.rows))
+
+
+def _conditions(results: RunResults) -> tuple[str, ...]:
+    """What all numbers rest on: no cells, no test images, demo data and the like."""
+    lines = [] if results.rows else ["**No cell is finished.**"]
+    lines += _validation(results.rows)
+    return (*lines, *(f"**{text}**" for text in results.disclaimers))
+
+
+def alarm_lines(rows: Sequence[Row]) -> list[str]:
+    """Rows with cells that did not learn, by what was seen, and rows below a fitted probe."""
+    seen: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    findings: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in rows:
+        for text in (each for record in row.records for each in record.alarms):
+            finding, _, cure = text.partition(": ")
+            kind = (NUMBER.sub("0", finding), cure)
+            findings[kind].append(finding)
+            seen[kind][row.label] = None
+    lines = [
+        f"**{together(list(dict.fromkeys(findings[kind])))}** ({shortened(list(labels), _FEW)}): "
+        f"{kind[1]}"
+        for kind, labels in seen.items()
+    ]
+    return [*lines, *_below_the_floor(rows)]
+
+
+def _below_the_floor(rows: Sequence[Row]) -> list[str]:
+    """Trained rows whose mean accuracy is below that of a fitted row, which has no epochs."""
+    lines = []
+    for floor in (row for row in rows if not row.first.epochs):
+        height = _mean(floor)
+        below = [
+            f"{row.method_and_setting} {_mean(row):.1f}"
+            for row in rows
+            if row.first.epochs and _judged_alike(floor, row) and _mean(row) < height
+        ]
+        if below:
+            lines.append(
+                f"**below {floor.label} ({height:.1f} %), which trains nothing of the backbone**: "
+                f"{shortened(below)}"
+            )
+    return lines
+
+
+def _mean(row: Row) -> float:
+    return row.measure("mean").mean or 0.0
+
+
+def _judged_alike(floor: Row, row: Row) -> bool:
+    places = [(each.target, each.backbone, each.evaluated_on) for each in (floor, row)]
+    return places[0] == places[1] and floor.axes.items() <= row.axes.items()
 
 
 def warnings(results: RunResults) -> tuple[str, ...]:

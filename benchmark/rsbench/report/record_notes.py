@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from rsbench.record import Record
 
 #: Different numbers at one place of a note that are listed; of more, the smallest and largest.
-_MOST_NUMBERS = 3
+_MOSTNUMBERS = 3
 #: A number that stands alone, not a part of a name.
-_NUMBER = re.compile(r"(?<![\w.])(\d+(?:,\d{3})*(?:\.\d+)?)(?!\w)")
+NUMBER = re.compile(r"(?<![\w.])(\d+(?:,\d{3})*(?:\.\d+)?)(?!\w)")
 
 
 def collected_notes(records: Sequence[Record], cells: int) -> tuple[str, ...]:
@@ -27,21 +27,22 @@ def collected_notes(records: Sequence[Record], cells: int) -> tuple[str, ...]:
     counts = Counter(note for record in records for note in dict.fromkeys(record.notes))
     alike: defaultdict[str, list[str]] = defaultdict(list)
     for note in counts:
-        alike[_NUMBER.sub("0", note)].append(note)
+        alike[NUMBER.sub("0", note)].append(note)
     return tuple(
-        f"{_together(notes)} ({sum(counts[note] for note in notes)} of {cells} cells)"
+        f"{together(notes)} ({sum(counts[note] for note in notes)} of {cells} cells)"
         for notes in alike.values()
     )
 
 
-def _together(notes: Sequence[str]) -> str:
+def together(notes: Sequence[str]) -> str:
+    """Texts that differ in nothing but numbers, as one."""
     # odd parts of a split are the numbers
-    parts = zip(*(_NUMBER.split(note) for note in notes), strict=True)
+    parts = zip(*(NUMBER.split(note) for note in notes), strict=True)
     return "".join(_numbers(texts) if place % 2 else texts[0] for place, texts in enumerate(parts))
 
 
 def _numbers(texts: Sequence[str]) -> str:
     ordered = sorted(dict.fromkeys(texts), key=lambda text: float(text.replace(",", "")))
-    if len(ordered) > _MOST_NUMBERS:
+    if len(ordered) > _MOSTNUMBERS:
         return f"{ordered[0]} to {ordered[-1]}"
     return " or ".join(ordered)

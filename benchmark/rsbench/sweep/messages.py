@@ -28,7 +28,7 @@ class Working:
         id: the cell.
         values: what the training reports: phase ("load", "train" or "test"), and as far as it
             knows them epoch (from 1), epochs, fraction (of the training), loss,
-            images_per_second.
+            images_per_second; or a note alone, which the user should read at once.
     """
 
     worker: int

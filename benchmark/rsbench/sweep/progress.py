@@ -15,6 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from rsbench.alarms import Floors
 from rsbench.record import Record
 from rsbench.target import Progress as Counter
 
@@ -26,33 +27,46 @@ if TYPE_CHECKING:
 class Display(ABC):
     """Receives what happens in a sweep. A context manager around the sweep."""
 
-    def __init__(self, console: Console, total: int) -> None:
+    def __init__(self, console: Console, total: int, floors: Floors) -> None:
         """Show nothing yet.
 
         Args:
             console: where to print.
             total: cells of this sweep.
+            floors: what trained cells are held against.
         """
         self.console = console
         self.total = total
+        self.floors = floors
         self.ended_cells = 0
         self.failed_cells = 0
+        self._told: set[str] = set()
 
     @abstractmethod
     def started(self, worker: int, label: str) -> None:
         """A worker took the cell with this label."""
 
-    @abstractmethod
     def working(self, worker: int, values: dict[str, Any]) -> None:
-        """The training of a worker reports; for the values see ``messages.Working``."""
+        """The training of a worker reports; for the values see ``messages.Working``.
+
+        The same note of many cells is printed once.
+        """
+        del worker
+        note = values.get("note")
+        if note and note not in self._told:
+            self._told.add(note)
+            self.console.print(Text(note, style="yellow"), soft_wrap=True)
 
     def ended(self, worker: int, record: Record) -> None:
         """A cell finished or failed."""
         del worker
         self.ended_cells += 1
         self.failed_cells += record.status == "failed"
+        self.floors.add(record)
         line = f"[{self.ended_cells}/{self.total}] {ending(record)}"
         self.console.print(Text(line, style="red" if record.failure else ""), soft_wrap=True)
+        for warning in warnings(record, self.floors):
+            self.console.print(Text(f"  warning: {warning}", style="yellow"), soft_wrap=True)
 
     def tick(self) -> None:  # noqa: B027 - a display may have nothing to do
         """Called several times a second."""
@@ -75,15 +89,12 @@ class PlainDisplay(Display):
     def started(self, worker: int, label: str) -> None:
         """Print nothing."""
 
-    def working(self, worker: int, values: dict[str, Any]) -> None:
-        """Print nothing."""
-
 
 class LiveDisplay(Display):
     """An overall bar with the time left, and one line per worker; ended cells scroll above."""
 
-    def __init__(self, console: Console, total: int) -> None:
-        super().__init__(console, total)
+    def __init__(self, console: Console, total: int, floors: Floors) -> None:
+        super().__init__(console, total, floors)
         self._lines: dict[int, _Line] = {}
         self._begin = time.monotonic()
         self._live = Live(console=console, refresh_per_second=4, transient=True)
@@ -94,6 +105,7 @@ class LiveDisplay(Display):
 
     def working(self, worker: int, values: dict[str, Any]) -> None:
         """Bring the line of this worker up to date."""
+        super().working(worker, values)
         if worker in self._lines:
             self._lines[worker].values.update(values)
 
@@ -170,10 +182,20 @@ class _Line:
         return ", ".join(parts)
 
 
-def display_for(console: Console, total: int) -> Display:
+def display_for(console: Console, total: int, floors: Floors) -> Display:
     """Live on a terminal, plain elsewhere."""
     kind = LiveDisplay if console.is_terminal else PlainDisplay
-    return kind(console, total)
+    return kind(console, total, floors)
+
+
+def warnings(record: Record, floors: Floors) -> list[str]:
+    """What the reader of an ended cell's accuracy should know at once."""
+    found = list(record.alarms)
+    floor = floors.above(record)
+    if floor is not None and floor.metrics is not None:
+        accuracy = 100 * floor.metrics.mean_class
+        found.append(f"below {floor.cell.method.name} on the frozen features ({accuracy:.1f} %)")
+    return found
 
 
 def ending(record: Record) -> str:

@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 import rsbench
+from rsbench import registry
+from rsbench.alarms import Floors
 from rsbench.errors import NotPreparedError, RsbenchError
 from rsbench.folders import Folders
 from rsbench.matrix.resolved import copy_of
+from rsbench.method import FittedMethod
 from rsbench.missing import missing_table
 from rsbench.plan import Plan, PlannedCell, State, build_stores, plan_cells, state_of
 from rsbench.preflight import check_fit, review
@@ -143,7 +146,9 @@ class Session:
             self._announce()
             plan, finished = self._prepare()
             runs = plan.runs()
-            waiting = [each for each in runs if each.id not in finished]
+            waiting = sorted(
+                (each for each in runs if each.id not in finished), key=lambda run: not _fits(run)
+            )
             found = len(runs) - len(waiting)
             if keep_weights and found:
                 self._print(
@@ -161,7 +166,8 @@ class Session:
                     f"{resources.describe()}"
                 )
                 executor = self._executor(resources, keep_weights)
-                display = display_for(self.console, len(waiting))
+                floors = Floors(self.folder.record(each) for each in sorted(finished))
+                display = display_for(self.console, len(waiting), floors)
                 outcome = sweep(waiting, executor, self.folder, display)
             if outcome.interrupted:
                 return self._interrupted(plan)
@@ -287,6 +293,11 @@ class Session:
 
     def _print(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _fits(run: CellRun) -> bool:
+    """Whether the cell is fitted: such take seconds, and the others are held against them."""
+    return issubclass(registry.method_class(run.cell.method.kind), FittedMethod)
 
 
 def _counts(shown: Sequence[PlannedCell], states: Sequence[State]) -> str:

@@ -14,7 +14,10 @@ import torch
 import rsbench
 from rsbench.record import Environment
 
-PACKAGES = ("torch", "torchvision", "timm", "lightning", "torchgeo", "rasterio", "numpy", "pandas")
+PACKAGES = (
+    *("torch", "torchvision", "timm", "lightning", "torchgeo", "rasterio", "numpy", "pandas"),
+    "scikit-learn",
+)
 
 
 def describe_environment(device: torch.device, precision: str, threads: int) -> Environment:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from rsbench import registry
 from rsbench.backbone import Backbone
 from rsbench.cell import Cell
-from rsbench.head import CosineClassifier
+from rsbench.head import CosineClassifier, Head, LinearClassifier, feature_statistics
 from rsbench.insertion import Attachment
-from rsbench.method import AttachContext, Method
+from rsbench.method import AttachContext, FittedMethod, Method
+from rsbench.settings import Recipe
 from rsbench.sources import checked_options
 from rsbench.streams import torch_stream
 
@@ -29,7 +31,7 @@ class AdaptedModel(nn.Module):
         backbone: Backbone,
         network: nn.Module,
         attachment: Attachment,
-        head: CosineClassifier,
+        head: Head,
     ) -> None:
         super().__init__()
         self.network = network
@@ -51,35 +53,53 @@ class AdaptedModel(nn.Module):
         features = self.features(images)
         return features, self.head(features)
 
-    def trained_parameters(self, with_backbone: bool = False) -> dict[str, nn.Parameter]:
-        """What is trained, by name: inserted modules and head.
+    def trained_tensors(self, with_backbone: bool = False) -> dict[str, Tensor]:
+        """What a cell keeps, by name: inserted modules, and the head with its statistics.
 
         Args:
             with_backbone: whether parameters of the network itself are among them, where the
                 method trains those.
         """
         network = {id(parameter) for parameter in self.network.parameters()}
-        return {
+        trained = {
             name: parameter
             for name, parameter in self.named_parameters()
             if id(parameter) not in network or (with_backbone and parameter.requires_grad)
         }
+        return trained | {f"head.{name}": buffer for name, buffer in self.head.named_buffers()}
 
     def trained_state(self, with_backbone: bool = False) -> dict[str, Tensor]:
-        """Copies of ``trained_parameters`` on the CPU."""
+        """Copies of ``trained_tensors`` on the CPU."""
         return {
-            name: parameter.detach().to("cpu", copy=True)
-            for name, parameter in self.trained_parameters(with_backbone).items()
+            name: tensor.detach().to("cpu", copy=True)
+            for name, tensor in self.trained_tensors(with_backbone).items()
         }
 
 
+def make_method(cell: Cell) -> Method:
+    """The cell's method with its options."""
+    kind = registry.method_class(cell.method.kind)
+    return kind(checked_options(kind.Options, cell.method))
+
+
+def empty_head(method: Method, recipe: Recipe, number_of_classes: int, width: int) -> Head:
+    """A head of the kind that the method has, to be fitted or loaded."""
+    weight = torch.zeros(number_of_classes, width)
+    if isinstance(method, FittedMethod):
+        statistics = feature_statistics(weight, "standardised")
+        return LinearClassifier(weight, torch.zeros(number_of_classes), **statistics)
+    statistics = feature_statistics(weight, recipe.head_features)
+    return CosineClassifier(weight, recipe.head_scale, **statistics)
+
+
 def attach_method(
-    cell: Cell, backbone: Backbone, network: nn.Module, number_of_classes: int
-) -> tuple[Method, Attachment]:
-    """Attach the cell's method to the backbone's network, as for training.
+    method: Method, seed: int, backbone: Backbone, network: nn.Module, number_of_classes: int
+) -> Attachment:
+    """Attach a method to the backbone's network, as for training.
 
     Args:
-        cell: names the method and its options; its seed gives the initial values.
+        method: the method.
+        seed: of the cell; it gives the initial values.
         backbone: knows the sites.
         network: what ``backbone.build`` returned.
         number_of_classes: C.
@@ -87,16 +107,13 @@ def attach_method(
     Raises:
         PositionError: the method asks for a position or block that is not there.
     """
-    chosen = cell.method
-    kind = registry.method_class(chosen.kind)
-    method = kind(checked_options(kind.Options, chosen))
     sites = backbone.sites(network)
     context = AttachContext(
         number_of_classes=number_of_classes,
-        depth=1 + max(site.block for site in sites),
-        generator=torch_stream(cell.seed, "method"),
+        depth=1 + max((site.block for site in sites), default=0),
+        generator=torch_stream(seed, "method"),
     )
-    return method, method.attach(network, sites, context)
+    return method.attach(network, sites, context)
 
 
 def count(parameters: list[nn.Parameter]) -> int:

@@ -22,7 +22,6 @@ from rsbench.cell import backbone_identity
 from rsbench.crops import ImageSource
 from rsbench.errors import CellError, CheckpointError
 from rsbench.folders import Folders
-from rsbench.head import CosineClassifier
 from rsbench.insertion import Attachment
 from rsbench.method import Method
 from rsbench.record import InputView, Record
@@ -30,7 +29,7 @@ from rsbench.recorded import check_recorded
 from rsbench.sources import checked_options
 from rsbench.store import without_weights
 from rsbench.training.artefacts import GAMMA_PREFIX
-from rsbench.training.model import AdaptedModel, attach_method
+from rsbench.training.model import AdaptedModel, attach_method, empty_head, make_method
 from rsbench.training.precision import make_fabric, resolve_precision
 
 _AGAIN = "train the cell again into a new run folder (rsbench run ... --out FOLDER)"
@@ -113,10 +112,11 @@ def restore(record: Record, folder: Path, folders: Folders, device: torch.device
     _check_code(record)
     backbone = _open_backbone(record, folders)
     network = backbone.build()
-    method, attachment = attach_method(record.cell, backbone, network, len(record.class_names))
+    method, classes = make_method(record.cell), len(record.class_names)
+    attachment = attach_method(method, record.cell.seed, backbone, network, classes)
     tensors = _read(folder / "adapter.safetensors")
-    head_weight = tensors.get("head.weight", torch.zeros(len(record.class_names), 1))
-    head = CosineClassifier(torch.zeros_like(head_weight), record.cell.recipe.head_scale)
+    width = tensors.get("head.weight", torch.zeros(1)).shape[-1:].numel()
+    head = empty_head(method, record.cell.recipe, classes, width)
     model = AdaptedModel(backbone, network, attachment, head)
     gammas, weights = _split(tensors)
     _load(model, attachment, weights, folder)
@@ -218,7 +218,7 @@ def _load(
     model: AdaptedModel, attachment: Attachment, weights: Mapping[str, Tensor], folder: Path
 ) -> None:
     """Copy the saved weights into the model; names and shapes must match exactly."""
-    wanted = model.trained_parameters(with_backbone=True)
+    wanted = model.trained_tensors(with_backbone=True)
     missing = wanted.keys() - weights.keys()
     if attachment.trained and missing and all(name.startswith("network.") for name in missing):
         raise CellError(
@@ -238,8 +238,8 @@ def _load(
             remedy=f"use the rsbench that wrote them, or {_AGAIN}",
         )
     with torch.no_grad():
-        for name, parameter in wanted.items():
-            parameter.copy_(weights[name])
+        for name, tensor in wanted.items():
+            tensor.copy_(weights[name])
 
 
 def _install(

@@ -14,13 +14,23 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rsbench import registry
+from rsbench.alarms import alarms
 from rsbench.batches import BatchReader
 from rsbench.cell import Cell, identity
 from rsbench.errors import DivergedError, TargetError
 from rsbench.folders import Folders
-from rsbench.head import CosineClassifier, class_means, random_directions
+from rsbench.head import (
+    CosineClassifier,
+    Head,
+    class_means,
+    feature_statistics,
+    mean_cosine,
+    random_directions,
+    standardised,
+)
 from rsbench.heldout import TrainSplit, split_train, usable
 from rsbench.losses import LogitAdjustedLoss
+from rsbench.method import FittedMethod
 from rsbench.metrics import compute_metrics
 from rsbench.plan import CellRun, code_of
 from rsbench.record import InputView, ParameterCounts, Record, Timing
@@ -41,12 +51,21 @@ from rsbench.training.inputs import (
     train_counts,
 )
 from rsbench.training.loop import LOWER_RATE, Loop, LoopResult
-from rsbench.training.model import AdaptedModel, attach_method, count
+from rsbench.training.model import (
+    AdaptedModel,
+    attach_method,
+    count,
+    empty_head,
+    make_method,
+)
 from rsbench.training.optimizer import make_optimizer
 from rsbench.training.plain import Plain
 from rsbench.training.precision import make_fabric, resolve_precision
 
 Report = Callable[[dict[str, Any]], None]
+
+#: Frozen features whose mean pairwise cosine is above this are called nearly parallel.
+PARALLEL = 0.95
 
 
 def run_cell(
@@ -90,6 +109,7 @@ def run_cell(
         trainer.close()
     classes = inputs.target.number_of_classes
     groups = inputs.target.groups
+    metrics = compute_metrics(outputs.labels, outputs.predictions, groups, classes)
     return Record(
         id=run.id,
         status="finished",
@@ -99,7 +119,7 @@ def run_cell(
         groups={"head": groups.head, "medium": groups.medium, "tail": groups.tail},
         train_counts=tuple(trainer.counts),
         test_counts=tuple(int(n) for n in np.bincount(outputs.labels, minlength=classes)),
-        metrics=compute_metrics(outputs.labels, outputs.predictions, groups, classes),
+        metrics=metrics,
         parameters=parameters,
         timing=trainer.timing(loop, time.perf_counter() - started),
         view=InputView(
@@ -116,6 +136,7 @@ def run_cell(
         epochs=loop.epochs,
         strategy=result.summary,
         notes=tuple(trainer.notes),
+        alarms=alarms(loop.epochs, metrics),
         disclaimers=tuple(
             text
             for text in (
@@ -179,6 +200,7 @@ class CellTrainer:
     ) -> None:
         self.cell, self.inputs, self.folders = cell, inputs, folders
         self.device, self.report = device, report
+        self.loop: Loop | None = None
         self.precision = resolve_precision(cell.recipe.precision, device)
         self.fabric: Fabric = make_fabric(device, self.precision)
         self.split: TrainSplit = usable(
@@ -189,32 +211,38 @@ class CellTrainer:
         self.counts = train_counts(labels, self.split.train, inputs.target.number_of_classes)
         self.readers = {name: self._reader(name) for name in ("train", "test")}
         inputs.network.to(device)
+        self.method, classes = make_method(cell), inputs.target.number_of_classes
         # frozen features first: once the method is attached the network is no longer bare
-        head = CosineClassifier(self._head_weights(), cell.recipe.head_scale)
         self.before = self._frozen(self.tested_split, inputs.short_side)
-        _, self.attachment = attach_method(
-            cell, inputs.backbone, inputs.network, inputs.target.number_of_classes
+        head = (
+            empty_head(self.method, cell.recipe, classes, self.before.shape[1])
+            if isinstance(self.method, FittedMethod)
+            else self._initial_head()
+        )
+        self.attachment = attach_method(
+            self.method, cell.seed, inputs.backbone, inputs.network, classes
         )
         self.model = AdaptedModel(inputs.backbone, inputs.network, self.attachment, head)
         self.model.to(device)
 
     def run(self) -> tuple[LoopResult, StrategyResult]:
-        """Train.
+        """Train, or fit the head.
 
         Raises:
             DivergedError: a loss, a logit of the held-out slice, or what was trained is not finite.
         """
+        if isinstance(self.method, FittedMethod):
+            return self._fit(self.method), StrategyResult()
         recipe = self.cell.recipe
         inner = [*self.attachment.parameters(), *self.model.head.parameters()]
         wrapped, fabric_optimizer = self.fabric.setup(self.model, make_optimizer(recipe, inner))
-        tau = recipe.tau if recipe.loss == "logit_adjustment" else 0.0
         context = TrainingContext(
             fabric=self.fabric,
             model=wrapped,
             attachment=self.attachment,
             inner_parameters=tuple(inner),
             optimizer=fabric_optimizer,
-            loss=LogitAdjustedLoss(self.counts, tau).to(self.device),
+            loss=self._loss().to(self.device),
             reader=self.readers["train"],
             train=self.split.train,
             labels=self.inputs.target.train.labels,
@@ -229,12 +257,30 @@ class CellTrainer:
         validate = self._validation_accuracy if self.split.early_stopping else None
         self.loop = Loop(context, strategy, validate, self.report)
         trained = self.loop.run()
-        for name, parameter in self.model.trained_parameters(with_backbone=True).items():
-            self._check_finite(name, parameter)
+        for name, tensor in self.model.trained_tensors(with_backbone=True).items():
+            self._check_finite(name, tensor)
         for site, module in self.attachment.modules():
             if module.gamma is not None:
                 self._check_finite(f"the gamma of {site.key}", module.gamma())
         return trained, strategy.finish()
+
+    def _fit(self, method: FittedMethod) -> LoopResult:
+        """Fit the head to the frozen features in the view that it is tested on."""
+        chosen = self.split.train
+        features = self._frozen("train", self.inputs.short_side)[chosen]
+        labels = self.inputs.target.train.labels[chosen]
+        adjustment = self._loss().adjustment.double().numpy()
+        self.report({"phase": "train"})
+        started = time.perf_counter()
+        head = method.fit(features, labels, adjustment, self.notes.append)
+        seconds = time.perf_counter() - started
+        self.model.head = head.to(self.device)
+        return LoopResult(epochs=(), seconds=seconds, images=0, steps=0)
+
+    def _loss(self) -> LogitAdjustedLoss:
+        recipe = self.cell.recipe
+        tau = recipe.tau if recipe.loss == "logit_adjustment" else 0.0
+        return LogitAdjustedLoss(self.counts, tau)
 
     def test(self) -> Outputs:
         """Test the trained model on the split that the recipe names.
@@ -310,17 +356,32 @@ class CellTrainer:
         kind = registry.strategy_class(chosen.kind)
         return kind(checked_options(kind.Options, chosen))
 
-    def _head_weights(self) -> Tensor:
-        """Initial class weights: mean frozen features at the input's own size (section 3)."""
-        classes = self.inputs.target.number_of_classes
-        size = self.inputs.backbone.info.image_size
-        features = self._frozen("train", size)
-        if self.cell.recipe.head_init == "random":
-            generator = torch_stream(self.cell.seed, "head")
-            return random_directions(classes, features.shape[1], generator)
+    def _initial_head(self) -> Head:
+        """The head before training, from frozen features at the input's own size."""
+        recipe, classes = self.cell.recipe, self.inputs.target.number_of_classes
         chosen = self.split.train
-        labels = self.inputs.target.train.labels[chosen]
-        return class_means(torch.from_numpy(features[chosen]), torch.from_numpy(labels), classes)
+        size = self.inputs.backbone.info.image_size
+        features = torch.from_numpy(self._frozen("train", size)[chosen])
+        if recipe.head_features == "raw":
+            self._tell_parallel(mean_cosine(features))
+        statistics = feature_statistics(features, recipe.head_features)
+        if recipe.head_init == "random":
+            generator = torch_stream(self.cell.seed, "head")
+            weight = random_directions(classes, features.shape[1], generator)
+        else:
+            labels = torch.from_numpy(self.inputs.target.train.labels[chosen])
+            weight = standardised(class_means(features, labels, classes), **statistics)
+        return CosineClassifier(weight, recipe.head_scale, **statistics)
+
+    def _tell_parallel(self, cosine: float) -> None:
+        if cosine > PARALLEL:
+            note = (
+                f"the frozen features of {self.cell.target.name} on {self.cell.backbone.name} are "
+                f"nearly parallel (mean cosine {cosine:.3f}), so that the cosine classifier can "
+                "hardly tell classes apart; try recipe: {head_features: standardised}"
+            )
+            self.notes.append(note)
+            self.report({"note": note})
 
     def _frozen(self, split: SplitName, short_side: int) -> NDArray[np.float32]:
         """Features of the bare backbone for every image of ``split``, cached."""
@@ -358,10 +419,12 @@ class CellTrainer:
 
     def _check_finite(self, what: str, values: Tensor) -> None:
         """No loss is computed after the last step, which can diverge like any other."""
-        if not bool(torch.isfinite(values).all()):
-            raise DivergedError(
-                f"{what} is not finite after step {self.loop.step - 1}", remedy=LOWER_RATE
-            )
+        if bool(torch.isfinite(values).all()):
+            return
+        if self.loop is None:
+            raise DivergedError(f"{what} is not finite: the fit of the head failed")
+        step = self.loop.step - 1
+        raise DivergedError(f"{what} is not finite after step {step}", remedy=LOWER_RATE)
 
     def _validation_accuracy(self) -> float:
         outputs = self._evaluate("train", self.split.heldout)

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from rsbench.errors import TargetError
-from rsbench.images import IMAGE_SUFFIXES
+from rsbench.image_files import look_below
 from rsbench_datasets.dota.layout import add_scenes, annotations_folder, images_folder
 from rsbench_datasets.dota.versions import SPLITS, DotaSplit, DotaVersion
 from rsbench_datasets.files.links import link_file
@@ -92,8 +92,7 @@ def _pairs(source: Path, split: DotaSplit, version: DotaVersion) -> list[tuple[P
             where=source,
             remedy="give the folder that the archives of one split were unpacked in",
         )
-    files = sorted((source / "images").rglob("*"))
-    images = _by_stem(each for each in files if each.suffix.lower() in IMAGE_SUFFIXES)
+    images = _by_stem(sorted(look_below(source / "images").images))
     texts = _by_stem(each for each in found[0].iterdir() if each.suffix.lower() == ".txt")
     unpaired = sorted(images.keys() ^ texts.keys())
     if unpaired:

@@ -39,7 +39,8 @@ def content_hash(
     parts = [_VERSION, list(class_names), asdict(groups), *([dict(reading)] if reading else [])]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
     for split, sample, label, file_digest in rows:
-        digest.update(f"\n{split}\0{sample}\0{label}\0{file_digest}".encode())
+        row = f"\n{split}\0{sample}\0{label}\0{file_digest}"
+        digest.update(row.encode(errors="surrogatepass"))  # such ids are refused with a reason
     return digest.hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""SHA-256 of files, remembered between runs as long as size and time of the file stay."""
+"""SHA-256 of files, remembered between runs as long as the state of the file stays."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rsbench.atomic import write_file
+from rsbench.file_state import FileState, file_state
 from rsbench.folders import Folders
 
 if TYPE_CHECKING:
@@ -29,10 +30,11 @@ if TYPE_CHECKING:
 MISSING = "missing"
 """In place of the digest of a file that is not there."""
 
-_MAGIC = b"rsbench digests 2\n"
-_STATE = np.dtype([("size", "<i8"), ("time", "<i8")])
-#: A hash of the path in place of the path keeps the table small: 56 bytes a file.
-_ENTRY = np.dtype([("path", "<u8"), ("size", "<i8"), ("time", "<i8"), ("digest", "u1", (32,))])
+_MAGIC = b"rsbench digests 3\n"
+_FIELDS = ("size", "time", "changed", "inode")
+_STATE = np.dtype([*((name, "<i8") for name in _FIELDS[:-1]), ("inode", "<u8")])
+#: A hash of the path in place of the path keeps the table small: 72 bytes a file.
+_ENTRY = np.dtype([("path", "<u8"), *_STATE.descr, ("digest", "u1", (32,))])
 _CHUNK = 1024
 _THREADS = 4  # hashing and reading let other threads run
 _SAVE_AFTER = 30.0  # seconds of hashing that an interruption may lose
@@ -52,24 +54,24 @@ def hash_file(path: FileName) -> str:
 
 
 def file_states(paths: Iterable[FileName], *, strict: bool = False) -> FileStates:
-    """Size in bytes and time of change in nanoseconds of every file, shape (paths,).
+    """:func:`rsbench.file_state.file_state` of every file, shape (paths,).
 
     A missing file has the size -1, unless ``strict``.
 
     Raises:
-        OSError: a folder cannot be read, or, with ``strict``, a file is missing.
+        OSError: a folder cannot be read, a path is no regular file, or, with ``strict``, a file is
+            missing.
     """
     return np.fromiter((_state(path, strict) for path in paths), dtype=_STATE)
 
 
-def _state(path: FileName, strict: bool) -> tuple[int, int]:
+def _state(path: FileName, strict: bool) -> FileState:
     try:
-        stat = os.stat(path)
+        return file_state(path)
     except (FileNotFoundError, NotADirectoryError):
         if strict:
             raise
-        return -1, 0
-    return stat.st_size, stat.st_mtime_ns
+        return -1, 0, 0, 0
 
 
 class FileDigests:
@@ -92,7 +94,6 @@ class FileDigests:
         paths: Iterable[FileName],
         states: FileStates | None = None,
         *,
-        fresh: bool = False,
         progress: Progress | None = None,
         total: int = 0,
     ) -> list[str]:
@@ -105,7 +106,6 @@ class FileDigests:
             paths: files; a generator is taken in bit by bit.
             states: what :func:`file_states` says of them, where the caller has asked already;
                 a missing file then gets :data:`MISSING` in place of a digest.
-            fresh: read every file, whatever is remembered.
             progress: called with (done, ``total``).
             total: how many paths there are, for ``progress``.
 
@@ -122,7 +122,7 @@ class FileDigests:
                 while chunk := [os.fspath(path) for path in islice(remaining, _CHUNK)]:
                     part = slice(len(digests), len(digests) + len(chunk))
                     here = file_states(chunk, strict=True) if states is None else states[part]
-                    digests.extend(self._chunk(chunk, here, pool, fresh))
+                    digests.extend(self._chunk(chunk, here, pool))
                     if progress is not None:
                         progress(len(digests), total)
                     if time.monotonic() > notice:
@@ -135,13 +135,14 @@ class FileDigests:
         return digests
 
     def _chunk(
-        self, paths: Sequence[str], states: FileStates, pool: ThreadPoolExecutor, fresh: bool
+        self, paths: Sequence[str], states: FileStates, pool: ThreadPoolExecutor
     ) -> Iterator[str]:
         entries = np.zeros(len(paths), dtype=_ENTRY)
         entries["path"] = [_key(path) for path in paths]
-        entries["size"], entries["time"] = states["size"], states["time"]
+        for field in _FIELDS:
+            entries[field] = states[field]
         there = states["size"] >= 0
-        wanted = there if fresh else there & ~self._recall(entries)
+        wanted = there & ~self._recall(entries)
         unknown: list[int] = np.flatnonzero(wanted).tolist()
         found = pool.map(hash_file, [paths[index] for index in unknown])
         for index, digest in zip(unknown, found, strict=True):
@@ -158,7 +159,7 @@ class FileDigests:
         places = np.searchsorted(self._known["path"], entries["path"])
         found = self._known[np.minimum(places, len(self._known) - 1)]
         same = np.ones(len(entries), dtype=np.bool_)
-        for field in ("path", "size", "time"):
+        for field in ("path", *_FIELDS):
             same &= found[field] == entries[field]
         entries["digest"][same] = found["digest"][same]
         return same

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import chain, compress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rsbench import images
 from rsbench.errors import ImageError, TargetError
 from rsbench_datasets.files.digests import file_states
+from rsbench_datasets.files.rasters import companions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rsbench.target import Progress, SplitName
     from rsbench_datasets.files.digests import FileDigests, FileStates
@@ -33,7 +34,7 @@ class FileSurvey:
 
     Attributes:
         files: samples of both splits.
-        states: size and time of each file, as :func:`rsbench_datasets.files.digests.file_states`.
+        states: of each file, as :func:`rsbench_datasets.files.digests.file_states`.
         location: list or folder to name in messages.
     """
 
@@ -90,34 +91,59 @@ class FileSurvey:
             )
 
     def digests(
-        self, cache: FileDigests, progress: Progress | None = None, *, fresh: bool = False
+        self, cache: FileDigests, progress: Progress | None = None
     ) -> dict[SplitName, list[str]]:
         """Digest of every file, "missing" or "empty" where there is nothing to digest.
 
         Args:
             cache: what is remembered.
             progress: called with (done, total) files.
-            fresh: read every file, whatever is remembered.
 
         Raises:
             ImageError: a file may not be read.
         """
         states = np.concatenate(list(self.states.values()))
         paths = chain.from_iterable(each.all_paths() for each in self.files.values())
-        try:
-            digests = cache.of(paths, states, fresh=fresh, progress=progress, total=len(states))
-        except OSError as error:
-            raise ImageError(
-                f"the image cannot be read: {error.strerror}",
-                where=error.filename,
-                remedy="check who may read the file, and the disk it lies on",
-            ) from error
+        digests = self._read(cache, paths, states=states, progress=progress, total=len(states))
         for index in np.flatnonzero(states["size"] == 0).tolist():
             digests[index] = EMPTY
         remaining = iter(digests)
         return {
             split: [next(remaining) for _ in range(len(each))] for split, each in self.files.items()
         }
+
+    def companions(self, cache: FileDigests) -> dict[SplitName, dict[int, str]]:
+        """What the files beside an image that GDAL reads with it hold, by index of the sample.
+
+        Args:
+            cache: what is remembered.
+
+        Raises:
+            ImageError: a file may not be read.
+        """
+        found = {
+            (split, index): beside
+            for split, samples in self.files.items()
+            for index, path in enumerate(samples.all_paths())
+            if (beside := companions(path))
+        }
+        every = [path for beside in found.values() for path in beside]
+        digests = iter(self._read(cache, every))
+        texts: dict[SplitName, dict[int, str]] = {split: {} for split in self.files}
+        for (split, index), beside in found.items():
+            ends = [path.rpartition(".")[2] for path in beside]
+            texts[split][index] = "".join(f"+{end}:{next(digests)}" for end in ends)
+        return texts
+
+    def _read(self, cache: FileDigests, paths: Iterable[str], **how: Any) -> list[str]:
+        try:
+            return cache.of(paths, **how)
+        except OSError as error:
+            raise ImageError(
+                f"the image cannot be read: {error.strerror}",
+                where=error.filename,
+                remedy="check who may read the file, and the disk it lies on",
+            ) from error
 
     def of_present_files(self, split: SplitName, column: Sequence[str]) -> Iterator[str]:
         """What ``column`` holds for files of ``split`` that are there and not empty."""
@@ -134,8 +160,8 @@ def take_survey(files: Files, location: Path) -> FileSurvey:
         states = {split: file_states(each.all_paths()) for split, each in files.items()}
     except OSError as error:
         raise ImageError(
-            f"the image cannot be found: {error.strerror}",
+            f"the image cannot be opened: {error.strerror}",
             where=error.filename,
-            remedy="check who may read the folder",
+            remedy="check the path, and who may read the folder",
         ) from error
     return FileSurvey(files, states, location)

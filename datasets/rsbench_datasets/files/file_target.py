@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rsbench.errors import TargetError
+from rsbench.errors import ImageError, TargetError
 from rsbench.folders import Folders
 from rsbench.groups import ClassGroups, GroupRule
 from rsbench.settings import Settings
@@ -19,6 +19,7 @@ from rsbench_datasets.files.digests import FileDigests
 from rsbench_datasets.files.file_samples import FileSample, FileSamples
 from rsbench_datasets.files.file_survey import take_survey
 from rsbench_datasets.files.pixels import PixelOptions, imagery, read_pixels
+from rsbench_datasets.files.rasters import nodata_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -105,9 +106,12 @@ class FileTarget(Target):
         if on_bad_image == "error":
             survey.refuse_absent()
         survey.refuse_lost_classes(index.class_names)
-        digests = survey.digests(FileDigests(folders, index.location), progress)
+        cache = FileDigests(folders, index.location)
+        digests = survey.digests(cache, progress)
         known = {split: survey.of_present_files(split, each) for split, each in digests.items()}
-        rows = _rows(self._files, digests)
+        # Pictures are decoded by Pillow, which reads no file beside them.
+        beside = survey.companions(cache) if pixels.bands else {}
+        rows = _rows(self._files, digests, beside)
         super().__init__(
             name,
             class_names=index.class_names,
@@ -116,13 +120,16 @@ class FileTarget(Target):
             test=self._files["test"].split(),
             content_hash=content_hash(index.class_names, groups, rows, pixels.identity()),
             disclaimer=disclaimer,
-            remarks=(*index.remarks, *leak_remarks(name, known["train"], known["test"])),
+            remarks=(
+                *index.remarks,
+                *_nodata_remarks(name, self._files["train"], pixels),
+                *leak_remarks(name, known["train"], known["test"]),
+            ),
             location=index.location,
             imagery=imagery(pixels),
             on_bad_image=on_bad_image,
         )
         self._files = {split: each.without_lines() for split, each in self._files.items()}
-        self._folders, self._location = folders, index.location
 
     def read(self, split: SplitName, index: int) -> NDArray[Any]:
         """Decode one sample; see :meth:`rsbench.target.Target.read`.
@@ -133,30 +140,19 @@ class FileTarget(Target):
         """
         return read_pixels(Path(self._files[split].path(index)), self._pixels)
 
-    def altered_files(self, progress: Progress | None = None) -> tuple[str, ...]:
-        """Read every file anew and compare it with what was remembered of it.
 
-        A file that was changed without a new size or time is found in no other way. What is
-        remembered afterwards is what was read.
-
-        Args:
-            progress: called with (done, total) files.
-
-        Returns:
-            The files whose bytes changed without a new size or time.
-
-        Raises:
-            ImageError: a file may not be read.
-        """
-        cache = FileDigests(self._folders, self._location)
-        survey = take_survey(self._files, self._location)
-        before, after = survey.digests(cache), survey.digests(cache, progress, fresh=True)
-        return tuple(
-            samples.path(index)
-            for split, samples in self._files.items()
-            for index, (old, new) in enumerate(zip(before[split], after[split], strict=True))
-            if old != new
-        )
+def _nodata_remarks(name: str, train: FileSamples, pixels: PixelOptions) -> tuple[str, ...]:
+    """Where pixels without data come from, by the header of the first image."""
+    if pixels.bands is None or not len(train):
+        return ()
+    stated = () if pixels.nodata is None else (f"the option nodata: {pixels.nodata}",)
+    try:
+        found = (*stated, *nodata_sources(Path(train.path(0)), pixels.bands))
+    except ImageError:  # it is reported where images are read
+        found = stated
+    if not found:
+        return ()
+    return (f"{name}: pixels are without data, and 0, where {' or '.join(found)} says so",)
 
 
 def rename_classes(
@@ -203,7 +199,13 @@ def columns(samples: FileSamples | Sequence[FileSample]) -> FileSamples:
     return samples if isinstance(samples, FileSamples) else FileSamples.gather(samples)
 
 
-def _rows(files: Files, digests: Mapping[SplitName, Sequence[str]]) -> Iterator[Row]:
+def _rows(
+    files: Files,
+    digests: Mapping[SplitName, Sequence[str]],
+    beside: Mapping[SplitName, Mapping[int, str]],
+) -> Iterator[Row]:
     for split, each in files.items():
-        for row in zip(each.ids, each.labels.tolist(), digests[split], strict=True):
-            yield (split, *row)
+        more = beside.get(split, {})
+        rows = zip(each.ids, each.labels.tolist(), digests[split], strict=True)
+        for index, (sample, label, digest) in enumerate(rows):
+            yield split, sample, label, digest + more.get(index, "")

@@ -112,7 +112,7 @@ def repeat_remarks(entries: list[ListedPath], file: Path, repeats: Repeats) -> t
 
 def _parse(file: Path, number: int, line: str, classes: int) -> ListedPath:
     path, _, label = line.rpartition(" ")
-    path = path.strip()
+    path = path.strip().replace("\\", "/")  # lists from Windows have others
     right = path and label.isascii() and label.isdigit() and int(label) < classes
     if not right:
         raise TargetError(
@@ -120,7 +120,7 @@ def _parse(file: Path, number: int, line: str, classes: int) -> ListedPath:
             where=f"{file}:{number}",
             remedy=_FORMAT.format(highest=classes - 1),
         )
-    if path.startswith("/") or "\\" in path or ".." in path.split("/"):
+    if path.startswith("/") or ".." in path.split("/"):
         raise TargetError(
             f"the path {path!r} leads out of the image folder",
             where=f"{file}:{number}",

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from rsbench.imagery import RGB, Imagery, Quantity
+from rsbench.imagery import RGB, Imagery, Pixels, Quantity
 from rsbench.settings import Fraction, Settings
 from rsbench.target import PICTURES
 
@@ -44,13 +44,21 @@ class PixelOptions(Settings):
     full_scale: Annotated[float, Field(gt=0.0, le=_DEEPEST)] | None = None
     """Value in the file that stands for 1.0: 10000 for Sentinel-2, 1 for reflectance from 0 to 1;
     by default 255, for 8-bit files. Fractions (below 255) are kept to a ten-thousandth."""
+    offset: float | None = None
+    """What is added to the values of the file before ``full_scale`` divides them: -1000 for
+    Sentinel-2 since processing baseline 04.00. Values below 0 then become 0, and the share of
+    zeros is told; 0 says so of files with a few negative values. Without it, they are an error."""
+    scale_tags: Literal["check", "ignore"] = "check"
+    """What to do about scale and offset that a file states of its own (GDAL's tags): they must
+    agree with ``full_scale`` and ``offset``, or are ignored."""
     decibel: Literal["no", "amplitude", "intensity"] = "no"
     """Turn linear radar backscatter into decibel before ``stretch``."""
     stretch: Stretch | dict[str, Stretch] | None = None
     """The two values (in decibel after that conversion) that become 0 and 255, for all bands or
     by the file's name of each band in use; what lies outside is clipped."""
     clip_limit: Fraction = 0.5
-    """Largest share of a band of one image that ``stretch`` may clip; more is an error."""
+    """Largest share of a band of one image that ``stretch`` or ``offset`` may clip; more is an
+    error."""
     nodata: Annotated[float | Literal["nan"] | None, BeforeValidator(_nan_by_name)] = None
     """Value of pixels without data, where the file itself does not say so."""
     use: Use | None = None
@@ -84,6 +92,10 @@ class PixelOptions(Settings):
         return self
 
     def _check_stretch(self) -> None:
+        if self.offset is not None and self.full_scale is None:
+            raise ValueError(
+                "'offset' goes with 'full_scale'; 'stretch' is in values of the file as they are"
+            )
         if self.stretch is None:
             if self.decibel != "no":
                 raise ValueError("'decibel' needs 'stretch', such as [-25, 0]")
@@ -122,5 +134,9 @@ def imagery(options: PixelOptions) -> Imagery:
     bands, quantity = options.stored_bands, options.quantity
     scale = options.full_scale
     if options.stretch is not None or scale is None or scale == EIGHT_BIT:
-        return Imagery(bands, quantity, "uint8", EIGHT_BIT)
-    return Imagery(bands, quantity, "uint16", FRACTION_SCALE if scale < EIGHT_BIT else scale)
+        pixels: Pixels = "uint8"
+        scale = EIGHT_BIT
+    else:
+        pixels = "uint16"
+        scale = FRACTION_SCALE if scale < EIGHT_BIT else scale
+    return Imagery(bands, quantity, pixels, scale, clips_at_zero=options.offset is not None)

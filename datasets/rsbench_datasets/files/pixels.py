@@ -33,7 +33,7 @@ def read_pixels(path: Path, options: PixelOptions) -> NDArray[Any]:
     """
     if options.bands is None:
         return read_rgb(path)
-    values, valid = read_values(path, options.bands)
+    values, valid = read_values(path, options)
     return convert(values, valid, options, where=path)
 
 
@@ -128,10 +128,15 @@ def _keep(
             "state 'full_scale' (the value that stands for 1.0: 10000 for Sentinel-2, 1 for "
             "fractions), or 'stretch' [low, high] to map them to 8 bits",
         )
-    _refuse(
-        (values < 0) & usable, "negative values", where,
-        "mark them as no data with 'nodata', or state 'stretch' [low, high]",
-    )  # fmt: skip
+    if options.offset is None:
+        _refuse(
+            (values < 0) & usable, "negative values", where,
+            "mark them as no data with 'nodata'; or state 'offset', the number to add to all values"
+            " (0 makes 0 of a few negative ones); or state 'stretch' [low, high]",
+        )  # fmt: skip
+    else:
+        values = _shift(values, usable, options, where)
+    _refuse_fractions(values, usable, options, where)
     look = imagery(options)
     if values.dtype == look.dtype and look.full_scale == (options.full_scale or EIGHT_BIT):
         return values.copy()
@@ -143,6 +148,45 @@ def _keep(
         "state the 'full_scale' of these values, or 'stretch' [low, high]",
     )  # fmt: skip
     return np.rint(scaled).astype(look.dtype)
+
+
+def _shift(
+    values: NDArray[Any], usable: NDArray[np.bool_], options: PixelOptions, where: str | Path | None
+) -> NDArray[Any]:
+    """The values with ``offset`` added, 0 where that is below 0; whole numbers stay whole."""
+    offset = options.offset or 0.0
+    whole = values.dtype.kind != "f" and offset.is_integer()
+    shifted = values.astype(np.int64) + int(offset) if whole else values.astype(np.float64) + offset
+    for channel, band in enumerate(options.source_bands):
+        kept = shifted[channel][usable[channel]]
+        below = np.count_nonzero(kept < 0)
+        if below > options.clip_limit * kept.size:
+            raise _misfit(
+                f"{below / kept.size:.0%} of band {band} is below 0 with an 'offset' of {offset:g}",
+                where,
+                "state the 'offset' of these files, mark no data with 'nodata', or allow more with "
+                "'clip_limit'",
+            )
+    clipped = np.maximum(shifted, 0)
+    stored = imagery(options).dtype
+    fits = whole and clipped.max(initial=0) <= np.iinfo(stored).max
+    return clipped.astype(stored) if fits else clipped
+
+
+def _refuse_fractions(
+    values: NDArray[Any], usable: NDArray[np.bool_], options: PixelOptions, where: str | Path | None
+) -> None:
+    """Refuse fractions from 0 to 1 where numbers up to a large full scale were announced."""
+    if values.dtype.kind != "f" or options.full_scale is None or options.full_scale < EIGHT_BIT:
+        return
+    highest = values.max(initial=0.0, where=usable)
+    if 0.0 < highest <= 1.0:
+        raise _misfit(
+            f"the values are fractions up to {highest:g}, and 'full_scale' is "
+            f"{options.full_scale:g}: all of them would become 0 or 1",
+            where,
+            "state 'full_scale: 1'",
+        )
 
 
 def _decibel(

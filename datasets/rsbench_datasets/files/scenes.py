@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rsbench.images import unsupported
+from rsbench.images import read_rgb, unsupported
 from rsbench_datasets.files.rasters import open_raster
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+#: Its colours come out otherwise than Pillow's, which reads all other pictures.
+_JPEG = "JPEG"
 
 Box = tuple[int, int, int, int]
 """x1, y1, x2, y2 in pixels; x2 and y2 excluded."""
@@ -35,6 +38,8 @@ def read_scene(path: Path) -> NDArray[np.uint8]:
         ImageError: the file is missing, does not decode, or is not 8-bit grey or RGB.
     """
     with open_raster(path) as scene:
+        if scene.driver == _JPEG:
+            return np.ascontiguousarray(read_rgb(path).transpose(2, 0, 1))
         return _three_bands(scene.read(_bands(scene, path)))
 
 
@@ -46,6 +51,8 @@ def read_window(path: Path, box: Box) -> NDArray[np.uint8]:
     """
     x1, y1, x2, y2 = box
     with open_raster(path) as scene:
+        if scene.driver == _JPEG:
+            return np.ascontiguousarray(read_rgb(path)[y1:y2, x1:x2])
         window = scene.read(_bands(scene, path), window=((y1, y2), (x1, x2)))
     return np.ascontiguousarray(_three_bands(window).transpose(1, 2, 0))
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rsbench.errors import BandError, NotPreparedError, TargetError
+from rsbench.image_files import look_below, passed_over
 from rsbench.imagery import RGB
 from rsbench_datasets.class_folders import natural_order
 from rsbench_datasets.files.digests import FileDigests
-from rsbench_datasets.files.rasters import check_band_count, open_raster
+from rsbench_datasets.files.rasters import check_band_count, check_scale, open_raster
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -86,13 +87,14 @@ def _below(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
-        return [each for each in path.rglob("*") if _is_scene(each, path)]
-    return [each for each in map(Path, glob.glob(str(path), recursive=True)) if each.is_file()]
-
-
-def _is_scene(path: Path, folder: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return not hidden and path.suffix.lower() in SCENE_SUFFIXES and path.is_file()
+        return [each for each in look_below(path, SCENE_SUFFIXES).images if each.is_file()]
+    found = map(Path, glob.glob(str(path), recursive=True))
+    stated = set(path.parts)  # a hidden folder that is named is meant
+    return [
+        each
+        for each in found
+        if each.is_file() and not any(map(passed_over, set(each.parts) - stated))
+    ]
 
 
 def read_headers(
@@ -114,8 +116,9 @@ def read_headers(
 
 
 def _read_header(name: str, path: Path, options: MapChipsOptions, digests: FileDigests) -> Scene:
-    with open_raster(path) as raster:
+    with open_raster(path, any_format=True) as raster:
         bands = _data_bands(raster, options, path)
+        check_scale(raster, options.pixels)
         transform, crs = _place(raster, options, path)
         return Scene(
             name=name,

@@ -72,7 +72,7 @@ def _read_portion(
     scene: Scene, windows: Sequence[Window], pixels: PixelOptions, nodata: float | None
 ) -> list[NDArray[Any] | ImageError]:
     chips: list[NDArray[Any] | ImageError] = []
-    with open_raster(scene.path) as raster:
+    with open_raster(scene.path, any_format=True) as raster:
         for window in windows:
             values = _values(raster, scene, window, nodata)
             if isinstance(values, ImageError):
@@ -101,7 +101,7 @@ def nodata_shares(
     """
     shares = np.full(len(windows), np.nan)
     errors = []
-    with open_raster(scene.path) as raster:
+    with open_raster(scene.path, any_format=True) as raster:
         for index, (x1, y1, x2, y2) in enumerate(windows.tolist()):
             values = _values(raster, scene, (x1, y1, x2, y2), nodata)
             if isinstance(values, ImageError):

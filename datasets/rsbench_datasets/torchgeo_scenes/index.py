@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rsbench.atomic import write_file
 from rsbench.errors import TargetError
-from rsbench.images import IMAGE_SUFFIXES
+from rsbench.image_files import IMAGE_SUFFIXES
 from rsbench_datasets.torchgeo_scenes.listing import (
     Listing,
     Request,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from rsbench.folders import Folders
 
-_VERSION = 1
+_VERSION = 2
 _log = logging.getLogger("rsbench")
 
 
@@ -76,10 +76,21 @@ def tree_signature(root: Path, *, every_file: bool) -> str:
 
     Args:
         root: folder of a data set.
-        every_file: also watch size and time of images, and not only those of other files.
+        every_file: also watch size and times of images, and not only those of other files.
+
+    Raises:
+        TargetError: a folder cannot be read.
     """
+
+    def refuse(error: OSError) -> None:
+        raise TargetError(
+            f"the folder cannot be read: {error.strerror}",
+            where=error.filename,
+            remedy="check who may read it, and the disk it lies on",
+        ) from error
+
     digest = hashlib.sha256()
-    for folder, folders, files in os.walk(root, followlinks=True):
+    for folder, folders, files in os.walk(root, followlinks=True, onerror=refuse):
         folders.sort()
         watched = [folder]
         for name in sorted(files):
@@ -88,7 +99,8 @@ def tree_signature(root: Path, *, every_file: bool) -> str:
         for path in watched:
             stat = os.stat(path)
             size = 0 if path == folder else stat.st_size  # of a folder it means nothing
-            digest.update(f"{os.path.relpath(path, root)}\0{size}\0{stat.st_mtime_ns}\n".encode())
+            times = f"{stat.st_mtime_ns}\0{stat.st_ctime_ns}\0{stat.st_ino}"
+            digest.update(os.fsencode(f"{os.path.relpath(path, root)}\0{size}\0{times}\n"))
     return digest.hexdigest()
 
 

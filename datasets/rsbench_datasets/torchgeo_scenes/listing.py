@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rsbench.errors import ImageError, NotPreparedError, TargetError
+from rsbench.image_files import passed_over
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -152,7 +153,20 @@ def list_images(request: Request, dataset: Any) -> Listing:
         return list_by_reading(request, dataset)
     names = _class_names(request, dataset, [label for _, label in pairs])
     pairs = sorted((_below(Path(path), request.root), label) for path, label in pairs)
+    _refuse_hidden(request, [path for path, _ in pairs])
     return Listing(names, tuple(path for path, _ in pairs), tuple(label for _, label in pairs))
+
+
+def _refuse_hidden(request: Request, files: list[str]) -> None:
+    """Refuse thumbnails and the like, which torchgeo takes for images."""
+    hidden = [each for each in files if any(map(passed_over, each.split("/")))]
+    if hidden:
+        raise TargetError(
+            f"{len(hidden)} of the images of torchgeo's {request.dataset} are hidden or system "
+            f"files, {hidden[0]} the first",
+            where=request.root,
+            remedy="delete them: they are no data",
+        )
 
 
 def list_by_reading(request: Request, dataset: Any) -> Listing:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rsbench.errors import TargetError
+from rsbench.image_files import passed_over
 from rsbench_datasets.files.file_samples import FileSamples
 from rsbench_datasets.files.file_target import FileIndex
 from rsbench_datasets.long_tail import long_tail, long_tail_remarks
@@ -92,7 +93,8 @@ def check_complete(scene: SceneSet, root: Path, index: SceneIndex) -> None:
         check_lists(scene.dataset, lists, index)
     elif scene.images:
         found = {file for listing in index.splits.values() for file in listing.files or ()}
-        there = {each.relative_to(root).as_posix() for each in root.glob(scene.images)}
+        files = (each.relative_to(root) for each in root.glob(scene.images))
+        there = {each.as_posix() for each in files if not any(map(passed_over, each.parts))}
         _refuse_lacking(scene.dataset, root, there, found)
 
 

@@ -11,8 +11,8 @@ from rsbench.insertion import Site
 
 #: The families that have a table, in the words of an error message.
 FAMILIES = (
-    "a timm VisionTransformer, SwinTransformer (the first version) or ConvNeXt (V1 or V2, "
-    "conv_mlp: false)"
+    "a timm VisionTransformer, a DINOv3 or RoPE ViT without separate q and v biases, a "
+    "SwinTransformer (the first version) or a ConvNeXt (V1 or V2, conv_mlp: false)"
 )
 
 
@@ -43,7 +43,7 @@ def fused_sites(network: nn.Module, block: int, layer: str) -> list[Site]:
     own_biases = getattr(attention, "q_bias", None) is not None
     if own_biases and not getattr(attention, "qkv_bias_separate", False):
         raise PositionError(
-            f"{layer} is never called: the attention reads its weights and has own biases",
+            f"{layer} is never called: the attention reads its weights and adds biases of its own",
             remedy=f"use {FAMILIES}",
         )
     width = qkv.out_features // 3
@@ -88,5 +88,7 @@ def linear_layer(network: nn.Module, name: str) -> nn.Linear:
             f"{type(network).__name__} has no layer {name}", remedy=f"use {FAMILIES}"
         ) from error
     if not isinstance(layer, nn.Linear):
-        raise PositionError(f"{name} is a {type(layer).__name__}, not a linear layer")
+        raise PositionError(
+            f"{name} is a {type(layer).__name__}, not a linear layer", remedy=f"use {FAMILIES}"
+        )
     return layer

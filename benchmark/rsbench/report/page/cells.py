@@ -53,6 +53,7 @@ def _cell(record: Record, shared: Shared, longest: int) -> list[Any]:
     if record.failure is not None or record.metrics is None:
         _add_failure(panels, record)
     _add_scores(panels, record, longest)
+    panels.sentences("Warnings", record.alarms)
     panels.sentences("Notes", [*record.disclaimers, *record.notes])
     panels.pairs("Images left out, by split", record.skipped)
     _add_settings(panels, record)

@@ -39,7 +39,7 @@ _EXPLANATION = (
     "validation; whole cell: with reading, class "
     "means and testing; images/s: training images; relative to plain: training time with MetaPEFT "
     "over that of its plain row, mean of the ratios by seed; ± sample standard deviation over the "
-    f"seeds; {EMPTY}: not recorded, or no plain row."
+    f"seeds; {EMPTY}: not recorded, fitted without reading images, or no plain row."
 )
 _NO_BENCHMARK = (
     "**these times are no benchmark**: cells that ran beside others, or beside anything else on "
@@ -107,7 +107,7 @@ def _times(row: Row, pair: Pair | None) -> tuple[Measure, ...]:
     return (
         _timing(row, lambda each: each.train_seconds),
         _timing(row, lambda each: each.total_seconds),
-        _timing(row, lambda each: each.train_images_per_second),
+        _timing(row, lambda each: each.train_images_per_second or None),  # 0: none were read
         _relative_time(pair) if pair else Measure(None),
     )
 

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from rsbench.report.results import RunResults
     from rsbench.report.rows import Row
 
-#: Methods in the order of the paper's tables.
+#: Methods in the order of the paper's tables, and a fitted probe beside the trained one.
 METHODS = (
     "linear",
+    "probe",
     "full",
     "vpt_shallow",
     "vpt_deep",

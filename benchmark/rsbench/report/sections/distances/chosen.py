@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rsbench.report.sections.statistics.contrasts import is_reference
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -17,8 +19,8 @@ RULE = (
 
 
 def is_linear(row: Row) -> bool:
-    """Whether a row is the linear probe: the backbone's own features."""
-    return row.first.cell.method.kind == "linear"
+    """Whether a row is a linear probe, trained or fitted: the backbone's own features."""
+    return is_reference(row, "linear")
 
 
 def example(rows: Sequence[MeasuredRow]) -> MeasuredRow | None:

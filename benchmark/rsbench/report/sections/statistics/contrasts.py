@@ -77,6 +77,8 @@ def reference_contrasts(results: RunResults, family: Family) -> tuple[Contrast, 
     found = []
     for rows in transfers.values():
         references = [row for row in rows if is_reference(row, family)]
+        # a probe that is trained as the methods are tells more than one that is fitted
+        references = [row for row in references if row.first.epochs] or references
         for row in rows:
             contrast = _nearest(row, references, family) if _fits(row, family) else None
             if contrast is not None:
@@ -92,7 +94,7 @@ def _fits(row: Row, family: Family) -> bool:
 
 
 def is_reference(row: Row, family: Family) -> bool:
-    """Whether a row is the linear probe (it trains the head alone) or trains every parameter."""
+    """Whether a row is a linear probe (the head alone, trained or fitted) or trains everything."""
     parameters = row.first.parameters
     if parameters is None or row.metapeft != "no":
         return False
