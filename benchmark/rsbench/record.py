@@ -14,6 +14,7 @@ from rsbench.copies import how_to_mend
 from rsbench.errors import RecordError
 from rsbench.imagery import RGB
 from rsbench.settings import Fraction, Positive, Settings
+from rsbench.system import remedy_for
 from rsbench.wording import first_problem
 
 SCHEMA_VERSION = 1
@@ -200,7 +201,7 @@ def read_record(path: Path) -> Record:
         record = Record.model_validate_json(raw)
     except OSError as error:
         raise RecordError(
-            f"the record cannot be read: {error}", where=path, remedy=remedy
+            f"the record cannot be read: {error}", where=path, remedy=remedy_for(error, remedy)
         ) from error
     except ValidationError as error:
         raise _explained(raw, error, path, remedy) from error

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rsbench.copies import RESTORE, TEST_IMAGES, how_to_mend
 from rsbench.errors import RecordError
 from rsbench.record import RECORD, Artefact, Record, read_record
+from rsbench.system import remedy_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,6 +65,8 @@ def check_recorded(cell: Path, name: str, content: bytes | None = None) -> None:
         state, of_record = _state(path), _state(cell / RECORD)
     except FileNotFoundError:
         return
+    except OSError as error:
+        raise _unreadable(path, error, cell) from error
     record = _record(cell / RECORD, of_record)
     if not record.artefacts:
         return
@@ -73,7 +76,7 @@ def check_recorded(cell: Path, name: str, content: bytes | None = None) -> None:
     elif (str(path), state, expected.sha256) in _seen:
         return
     else:
-        found = describe(path).sha256 if content is None else hashlib.sha256(content).hexdigest()
+        found = _digest(cell, path) if content is None else hashlib.sha256(content).hexdigest()
         if found == expected.sha256:
             _seen.add((str(path), state, found))
             return
@@ -83,6 +86,21 @@ def check_recorded(cell: Path, name: str, content: bytes | None = None) -> None:
         f"({record.cell.label}): {what}",
         where=path,
         remedy=RESTORE if shared else f"put the original file back, or {how_to_mend(cell)}",
+    )
+
+
+def _digest(cell: Path, path: Path) -> str:
+    try:
+        return describe(path).sha256
+    except OSError as error:
+        raise _unreadable(path, error, cell) from error
+
+
+def _unreadable(path: Path, error: OSError, cell: Path) -> RecordError:
+    return RecordError(
+        f"the file of a finished cell cannot be read: {error}",
+        where=path,
+        remedy=remedy_for(error, how_to_mend(cell)),
     )
 
 

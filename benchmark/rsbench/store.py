@@ -30,6 +30,7 @@ from rsbench.errors import CellError, RecordError, ResultsFolderError
 from rsbench.record import RECORD, Record, read_record
 from rsbench.recorded import describe_all
 from rsbench.settings import Settings
+from rsbench.system import remedy_for, used_up
 from rsbench.wording import first_problem
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 RUN_SCHEMA = 1
 SCRATCH = ".tmp-"
 OWN_NAMES = {"run.json", "matrix.yaml", "cells", "tables", "figures", "report.html", "logs"}
+_FOLDER = "give a folder that you may write, on a disk with space, with --out"
 #: Runs that an error names.
 _MOST_NAMED = 20
 _numbers = itertools.count()
@@ -165,13 +167,12 @@ class RunFolder:
             index = RunIndex.model_validate(data)
         except (OSError, ValueError) as error:
             wrong = first_problem(error) if isinstance(error, ValidationError) else error
+            again = "delete this file and run the sweep again: finished cells are kept"
+            mend = RESTORE if is_copy(self.path) else again
             raise ResultsFolderError(
                 f"the list of cells cannot be read: {wrong}",
                 where=self.index_file,
-                remedy=f"use the rsbench that wrote it, or {RESTORE}"
-                if is_copy(self.path)
-                else "use the rsbench that wrote it, or delete this file and run the sweep again: "
-                "finished cells are kept",
+                remedy=remedy_for(error, f"use the rsbench that wrote it, or {mend}"),
             ) from error
         if index.schema_version != RUN_SCHEMA:
             raise ResultsFolderError(
@@ -399,5 +400,5 @@ def explained(folder: Path) -> Iterator[None]:
         raise ResultsFolderError(
             f"the results folder cannot be written: {error}",
             where=folder,
-            remedy="give a folder that you may write, on a disk with space, with --out",
+            remedy=remedy_for(error, _FOLDER) if used_up(error) else _FOLDER,
         ) from error

@@ -11,6 +11,7 @@ from rsbench.errors import CellError
 from rsbench.finished.find import FinishedCell
 from rsbench.recorded import check_recorded
 from rsbench.store import without_weights
+from rsbench.system import remedy_for
 
 #: What ``Site.key`` looks like.
 _KEY = re.compile(r"block(\d+)_(.+)")
@@ -86,7 +87,7 @@ def read_gammas(cell: FinishedCell) -> Gammas:
         raise CellError(
             f"the trained weights cannot be read: {error}",
             where=path,
-            remedy="train the cell again into a new run folder",
+            remedy=remedy_for(error, "train the cell again into a new run folder"),
         ) from error
     found = {
         name.removeprefix(_PREFIX): tensor

@@ -11,6 +11,7 @@ import numpy as np
 from rsbench.copies import RESTORE, TEST_IMAGES, how_to_mend
 from rsbench.errors import RecordError
 from rsbench.recorded import check_recorded, shared_name
+from rsbench.system import remedy_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -145,7 +146,7 @@ def damaged(path: Path, error: Exception) -> RecordError:
     return RecordError(
         f"the file {whose} cannot be read: {error}",
         where=path,
-        remedy=RESTORE if shared else how_to_mend(path.parent),
+        remedy=remedy_for(error, RESTORE if shared else how_to_mend(path.parent)),
     )
 
 

@@ -28,6 +28,7 @@ from rsbench.record import InputView, Record
 from rsbench.recorded import check_recorded
 from rsbench.sources import checked_options
 from rsbench.store import without_weights
+from rsbench.system import remedy_for
 from rsbench.training.artefacts import GAMMA_PREFIX
 from rsbench.training.model import AdaptedModel, attach_method, empty_head, make_method
 from rsbench.training.precision import make_fabric, resolve_precision
@@ -192,7 +193,9 @@ def _read(path: Path) -> dict[str, Tensor]:
         tensors: dict[str, Tensor] = load_file(path)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(
-            f"the trained weights cannot be read: {error}", where=path, remedy=_AGAIN
+            f"the trained weights cannot be read: {error}",
+            where=path,
+            remedy=remedy_for(error, _AGAIN),
         ) from error
     for name, tensor in tensors.items():
         if not bool(torch.isfinite(tensor).all()):
