@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from rsbench.errors import SettingsError
 from rsbench.settings import Settings
 
 Rank = Annotated[int, Field(ge=1)] | Literal["rule"]
@@ -26,6 +28,22 @@ class RankOptions(Settings):
     def resolved_rank(self, number_of_classes: int, depth: int) -> int:
         """R for a target of that many classes and a network of that many blocks."""
         return rank_by_rule(number_of_classes, depth) if self.rank == "rule" else self.rank
+
+    def check_rank(self, widths: Iterable[int]) -> None:
+        """Refuse a stated rank that no layer is wide enough for, before anything is made of it.
+
+        Args:
+            widths: largest rank that means anything in each layer.
+
+        Raises:
+            SettingsError: it is.
+        """
+        widest = max(widths)
+        if self.rank != "rule" and self.rank > widest:
+            raise SettingsError(
+                f"rank {self.rank:,} is larger than the width of the widest layer, {widest:,}",
+                remedy=f"a rank of at most {widest}; usual ones are 1 to 64",
+            )
 
     def scale_factor(self, rank: int) -> float:
         """Alpha / r."""

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from matrix_files import MatrixFiles
 
-from rsbench.errors import SettingsError
+from rsbench.errors import MatrixError, SettingsError
 from rsbench.matrix import MatrixWarning
+from rsbench.matrix.combinations import all_labels, number_of_labels
+from rsbench.matrix.expand import expand
 from rsbench.matrix.labels import Labels
 from rsbench.matrix.select import filter_cells, parse_only
 
@@ -268,3 +270,25 @@ class TestDefaults:
         assert "defaults.lroa: there is no kind of method called 'lroa'" in error.what
         error = files.error(self.TEXT + "defaults: {lora: {method: {rnak: 2}}}\n")
         assert "defaults.lora.method.rnak: there is no such field" in error.what
+
+
+class TestTooMany:
+    """The number of cells is known before any of them is made."""
+
+    def test_values_of_axes(self, files: MatrixFiles) -> None:
+        values = ", ".join(str(number / 100) for number in range(1, 101))
+        names = ("tau", "head_scale", "learning_rate", "weight_decay")
+        axes = "".join(f"  {each}: {{set: recipe.{each}, to: [{values}]}}\n" for each in names)
+        error = files.error(HEAD.replace("[lora, lora+metapeft]", "[lora]") + "axes:\n" + axes)
+        assert "the matrix names 100,000,000 cells" in error.what
+        assert "100,000" in error.what
+
+    def test_seeds(self, files: MatrixFiles) -> None:
+        loaded = files.load(HEAD.replace("[lora, lora+metapeft]", "[lora]"))
+        with pytest.raises(MatrixError, match="names 300,000 cells"):
+            expand(loaded, range(300_000))
+
+    def test_what_is_counted_is_what_is_made(self, files: MatrixFiles) -> None:
+        text = HEAD + "axes:\n" + RATIOS + RANKS + "include: [{seeds: [7], axes: {rank: 8}}]\n"
+        document = files.load(text).document
+        assert number_of_labels(document) == len(all_labels(document))

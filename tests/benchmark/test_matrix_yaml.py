@@ -116,3 +116,11 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 def test_dotted_paths() -> None:
     assert dotted(("overrides", 0, "when", "seed")) == "overrides[0].when.seed"
     assert dotted(()) == ""
+
+
+def test_aliases_that_multiply_are_counted_before_they_are_written_out(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+    with pytest.raises(MatrixError, match=r"stands for 1,2\d\d,\d{3},\d{3},\d{3} values") as caught:
+        read_yaml(write(tmp_path, "\n".join(lines)))
+    assert "at most 100,000" in caught.value.what

@@ -57,10 +57,12 @@ class Adapter(Method):
 
         Raises:
             PositionError: a position or block that the backbone does not have.
+            SettingsError: a rank above the width of every chosen branch.
         """
         from rsbench.insertion import Attachment, choose_sites
 
         chosen = choose_sites(sites, "branch", self.options.positions, self.options.blocks)
+        self.options.check_rank(site.output_dim for site in chosen)
         return Attachment(network, {site: self._delta(site, context) for site in chosen})
 
     def _delta(self, site: Site, context: AttachContext) -> BottleneckDelta:

@@ -31,10 +31,12 @@ class Lora(Method):
 
         Raises:
             PositionError: a position or block that the backbone does not have.
+            SettingsError: a rank above the width of every chosen layer.
         """
         from rsbench.insertion import Attachment, choose_sites
 
         chosen = choose_sites(sites, "linear", self.options.positions, self.options.blocks)
+        self.options.check_rank(min(site.input_dim, site.output_dim) for site in chosen)
         return Attachment(network, {site: self._delta(site, context) for site in chosen})
 
     def merged_state(self, network: nn.Module, attachment: Attachment) -> dict[str, Tensor]:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class VptOptions(Settings):
     """Number of prompts and the blocks that see them (paper section 1.3)."""
 
-    prompts: Annotated[int, Field(ge=1)] = 10
-    """Prompts per sequence."""
+    prompts: Annotated[int, Field(ge=1, le=1000)] = 10
+    """Prompts per sequence; published ones are up to 200."""
     blocks: BlockChoice = "all"
     """Deep: blocks that get prompts of their own. Shallow: a run of blocks; prompts enter at the
     first and are cut off after the last."""

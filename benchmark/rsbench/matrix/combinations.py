@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from rsbench.matrix.entries import MethodEntry
+from rsbench.matrix.entries import MethodEntry, PluginEntry
 from rsbench.matrix.labels import Labels, matches
 from rsbench.matrix.schema import Block, MatrixDocument
 
@@ -26,10 +27,7 @@ def all_labels(document: MatrixDocument, seeds: Sequence[int] | None = None) -> 
     """
     found: dict[Labels, None] = {}
     for block in (None, *document.include):
-        targets = (block and block.targets) or document.targets
-        backbones = (block and block.backbones) or document.backbones
-        methods = (block and block.methods) or document.methods
-        used_seeds = seeds or (block and block.seeds) or document.seeds
+        targets, backbones, used_seeds, methods = _parts(document, block, seeds)
         for target, backbone, seed, (method, places) in itertools.product(
             targets, backbones, used_seeds, _methods_with_places(document, methods, block)
         ):
@@ -38,6 +36,30 @@ def all_labels(document: MatrixDocument, seeds: Sequence[int] | None = None) -> 
             )
             found[labels] = None
     return _in_order(found, document)
+
+
+def number_of_labels(document: MatrixDocument, seeds: Sequence[int] | None = None) -> int:
+    """How many labels ``all_labels`` would go through, without going through them."""
+    total = 0
+    for block in (None, *document.include):
+        targets, backbones, used_seeds, methods = _parts(document, block, seeds)
+        places = sum(
+            math.prod(map(len, axes.values())) for _, axes in _methods(document, methods, block)
+        )
+        total += len(targets) * len(backbones) * len(used_seeds) * places
+    return total
+
+
+def _parts(
+    document: MatrixDocument, block: Block | None, seeds: Sequence[int] | None
+) -> tuple[Sequence[PluginEntry], Sequence[PluginEntry], Sequence[int], Sequence[MethodEntry]]:
+    """Targets, backbones, seeds and methods of the matrix or of a block."""
+    return (
+        (block and block.targets) or document.targets,
+        (block and block.backbones) or document.backbones,
+        seeds or (block and block.seeds) or document.seeds,
+        (block and block.methods) or document.methods,
+    )
 
 
 def kept_labels(document: MatrixDocument, labels: Iterable[Labels]) -> list[Labels]:
@@ -72,16 +94,26 @@ def _methods_with_places(
     document: MatrixDocument, methods: Sequence[MethodEntry], block: Block | None
 ) -> Iterator[tuple[MethodEntry, tuple[tuple[str, str], ...]]]:
     """Each method at each of its places on the axes."""
+    for method, axes in _methods(document, methods, block):
+        for place in itertools.product(*axes.values()):
+            yield method, tuple(zip(axes, place, strict=True))
+
+
+def _methods(
+    document: MatrixDocument, methods: Sequence[MethodEntry], block: Block | None
+) -> Iterator[tuple[MethodEntry, Mapping[str, Sequence[str]]]]:
+    """Each method with the values of the axes that it has a place on."""
     values = _values(document, block)
     only_metapeft = metapeft_axes(document)
     for method in methods:
-        axes = {
-            name: listed
-            for name, listed in values.items()
-            if method.metapeft is not None or name not in only_metapeft
-        }
-        for place in itertools.product(*axes.values()):
-            yield method, tuple(zip(axes, place, strict=True))
+        yield (
+            method,
+            {
+                name: listed
+                for name, listed in values.items()
+                if method.metapeft is not None or name not in only_metapeft
+            },
+        )
 
 
 def _values(document: MatrixDocument, block: Block | None) -> Mapping[str, Sequence[str]]:

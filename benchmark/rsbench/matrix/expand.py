@@ -9,11 +9,14 @@ from rsbench.cell import Cell
 from rsbench.errors import SettingsError
 from rsbench.matrix import MatrixWarning
 from rsbench.matrix.cells import CellBuilder
-from rsbench.matrix.combinations import all_labels, kept_labels
+from rsbench.matrix.combinations import all_labels, kept_labels, number_of_labels
 from rsbench.matrix.definitions import resolve_definitions
 from rsbench.matrix.load import Matrix
 from rsbench.matrix.problems import Problems
 from rsbench.matrix.rules import check_rules, without_effect
+
+#: More would take years, and hours to list.
+MOST_CELLS = 100_000
 
 
 def expand(matrix: Matrix, seeds: Sequence[int] | None = None) -> tuple[Cell, ...]:
@@ -42,6 +45,14 @@ def expand(matrix: Matrix, seeds: Sequence[int] | None = None) -> tuple[Cell, ..
     problems.raise_if_any()
     check_rules(matrix, definitions, problems)
     problems.raise_if_any()
+    named = number_of_labels(document, seeds)
+    if named > MOST_CELLS:
+        problems.add(
+            (),
+            f"the matrix names {named:,} cells before 'exclude'; there may be {MOST_CELLS:,}",
+            "give axes fewer values, or fewer seeds",
+        )
+        problems.raise_if_any()
     kept = kept_labels(document, all_labels(document, seeds))
     if not kept:
         problems.add(("exclude",), "no cell is left", "exclude less")

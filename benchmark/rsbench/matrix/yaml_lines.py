@@ -11,6 +11,9 @@ import yaml
 from rsbench.errors import MatrixError
 from rsbench.matrix.located import KeyPath, LocatedYaml, Origin, dotted
 
+#: A hundred times what the largest shipped matrix has.
+MOST_VALUES = 100_000
+
 
 def read_yaml(file: Path) -> LocatedYaml:
     """Read one YAML document.
@@ -39,6 +42,14 @@ def _parse(file: Path, text: str) -> LocatedYaml:
         node = loader.get_single_node()
         if node is None:
             raise MatrixError("the file is empty", where=file, remedy="write a matrix into it")
+        values = _values_in(node, {})
+        if values > MOST_VALUES:
+            raise MatrixError(
+                f"the YAML stands for {values:,} values, each alias counted as what it repeats; "
+                f"a matrix has at most {MOST_VALUES:,}",
+                where=file,
+                remedy="write axes and seeds in place of copies",
+            )
         return _Converter(file, loader).convert_document(node)
     finally:
         loader.dispose()
@@ -70,6 +81,18 @@ def _syntax_error(file: Path, error: yaml.MarkedYAMLError) -> MatrixError:
         where=where,
         remedy="check indentation, colons and brackets on this line and the one above",
     )
+
+
+def _values_in(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values a node becomes, aliases written out; nothing is written out for it."""
+    if not isinstance(node, yaml.CollectionNode):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = 1  # an alias that contains itself is told later
+        pairs = isinstance(node, yaml.MappingNode)
+        children = [each for pair in node.value for each in pair] if pairs else node.value
+        known[id(node)] = 1 + sum(_values_in(each, known) for each in children)
+    return known[id(node)]
 
 
 class _Loader(yaml.SafeLoader):
