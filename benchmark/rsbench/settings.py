@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -14,6 +14,12 @@ HeadFeatures = Literal["raw", "centred", "standardised"]
 def _as_text(value: object) -> object:
     """What YAML reads as a number and is a word here."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _ascending(value: tuple[float, float]) -> tuple[float, float]:
+    if value[0] > value[1]:
+        raise ValueError(f"must be the smallest, then the largest, but is {list(value)}")
+    return value
 
 
 class Settings(BaseModel):
@@ -36,9 +42,9 @@ class PluginChoice(Settings):
 class Augmentation(Settings):
     """Training augmentation (paper section 3): random resized crop and horizontal flip."""
 
-    crop_scale: tuple[Fraction, Fraction] = (0.08, 1.0)
+    crop_scale: Annotated[tuple[Fraction, Fraction], AfterValidator(_ascending)] = (0.08, 1.0)
     """Area of the random crop relative to the image, smallest and largest."""
-    crop_ratio: tuple[Positive, Positive] = (3 / 4, 4 / 3)
+    crop_ratio: Annotated[tuple[Positive, Positive], AfterValidator(_ascending)] = (3 / 4, 4 / 3)
     """Aspect ratio (width / height) of the random crop, smallest and largest."""
     horizontal_flip: Fraction = 0.5
     """Probability of a horizontal flip."""

@@ -370,10 +370,16 @@ def _with_gammas(gamma_from: str) -> str:
 
 
 def find_run(run: str) -> Path:
-    """The folder that ``run`` means: a path, else a name below ``results/``."""
-    path = Path(run).expanduser()
-    below = Path("results") / run
-    return below if not path.exists() and below.exists() else path
+    """The folder that ``run`` means: a path, else a name below ``results/``.
+
+    A run is a folder with a ``run.json``; where neither is one, what is there at all is meant.
+    """
+    path, below = Path(run).expanduser(), Path("results") / run
+    for is_there in (lambda each: (each / "run.json").is_file(), Path.exists):
+        for each in (path, below):
+            if is_there(each):
+                return each
+    return path
 
 
 def without_weights(cell: Path) -> CellError | None:

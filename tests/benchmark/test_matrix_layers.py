@@ -75,6 +75,14 @@ class TestExtends:
         assert {tuple(cell.axes) for cell in cells} == {("rank", "fresh")}
         assert {cell.axes["rank"] for cell in cells} == {"4"}
 
+    @pytest.mark.parametrize(
+        "text", ["axes: {}\n", "on: {little: {axes: {}}}\n", "axes: {rank: , rate: }\n"]
+    )
+    def test_an_empty_mapping_drops_all_axes(self, files: MatrixFiles, text: str) -> None:
+        stage = files.write("seeds: [3]\n", "little.yaml")
+        cells = files.cells(CHILD + text, str(stage) if "on:" in text else None)
+        assert {tuple(cell.axes) for cell in cells} == {()}
+
     def test_inherited_rules_about_labels_that_are_gone_do_nothing(
         self, files: MatrixFiles
     ) -> None:

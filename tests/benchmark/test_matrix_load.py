@@ -128,6 +128,30 @@ def test_the_precision_that_yaml_reads_as_a_number_is_taken(tmp_path: Path) -> N
         assert "precision" in error_of(tmp_path, MINIMAL + f"recipe: {{precision: {wrong}}}\n").what
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("seeds: [0, 1, 0]", r"seeds\[2\]: 0 is listed twice"),
+        ("methods: [linear, lora, linear]", r"methods\[2\]: linear is listed twice"),
+        ("include: [{seeds: [5, 5]}]", r"include\[0\].seeds\[1\]: 5 is listed twice"),
+    ],
+)
+def test_what_a_list_says_twice_is_told(tmp_path: Path, line: str, message: str) -> None:
+    field = line.partition(":")[0]
+    lines = [each for each in MINIMAL.splitlines() if not each.startswith(field)]
+    error = error_of(tmp_path, "\n".join([*lines, line, ""]))
+    assert re.search(message, error.what), error.what
+    assert error.remedy == "remove one"
+
+
+@pytest.mark.parametrize("field", ["crop_scale", "crop_ratio"])
+def test_a_range_the_wrong_way_round_is_told(tmp_path: Path, field: str) -> None:
+    error = error_of(tmp_path, MINIMAL + f"recipe:\n  augmentation:\n    {field}: [0.9, 0.1]\n")
+    assert f"recipe.augmentation.{field}" in error.what
+    assert "smallest, then the largest" in error.what
+    assert line_of(error) == len(MINIMAL.splitlines()) + 3
+
+
 def test_words_that_yaml_1_1_takes_for_booleans_stay_words(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text(MINIMAL + "recipe: {early_stopping: on}\n")

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,7 @@ from rsbench.copies import is_published
 from rsbench.errors import RecordError, ResultsFolderError
 from rsbench.record import Artefact, Failure, Record
 from rsbench.settings import PluginChoice
-from rsbench.store import RunFolder, RunIndex
+from rsbench.store import RunFolder, RunIndex, find_run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -134,6 +135,21 @@ class TestRecords:
         folder.cell(record.id).rename(folder.cell("0123456789abcdef"))
         with pytest.raises(RecordError, match="does not belong in this folder"):
             folder.record("0123456789abcdef")
+
+
+def test_a_run_is_a_folder_with_a_list_of_cells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sar").mkdir()
+    assert find_run("sar") == Path("sar")
+    (tmp_path / "results" / "sar").mkdir(parents=True)
+    assert find_run("sar") == Path("sar")
+    (tmp_path / "results" / "sar" / "run.json").touch()
+    assert find_run("sar") == Path("results/sar")
+    (tmp_path / "sar" / "run.json").touch()
+    assert find_run("sar") == Path("sar")
+    assert find_run("elsewhere") == Path("elsewhere")
 
 
 class TestLock:

@@ -239,3 +239,16 @@ def test_a_label_of_a_matrix_brings_its_options(listed: Path, capsys: Capture) -
     assert "plots is as it should be" in capsys.readouterr().out
     assert main(["data", "verify", "plot", "--matrix", "mine.yaml"]) == 2
     assert "plots" in capsys.readouterr().err
+
+
+def test_a_matrix_of_targets_alone_is_enough_to_look_at_data(listed: Path, capsys: Capture) -> None:
+    (listed / "sub").mkdir()
+    matrix = listed / "sub" / "m.yaml"
+    matrix.write_text("base: ..\ntargets: [{name: mine, kind: labelled_list, file: list.csv}]\n")
+    assert main(["data", "describe", "mine", "--matrix", str(matrix)]) == 0
+    assert "fields  head        6     2" in capsys.readouterr().out
+    assert main(["data", "describe", "other", "--matrix", str(matrix)]) == 2
+    assert "there are: mine" in capsys.readouterr().err
+    matrix.write_text("targets: [{name: mine, kind: labelled_list, fiel: list.csv}]\n")
+    assert main(["data", "describe", "mine", "--matrix", str(matrix)]) == 2
+    assert "m.yaml:1" in capsys.readouterr().err

@@ -78,8 +78,8 @@ def lay_over(base: Part, top: Part) -> Part:
     """The document ``base`` with what ``top`` says otherwise.
 
     Recipe, metapeft and defaults are merged key by key; overrides are added; axes are merged by
-    name, and one that is null is dropped; every other field that ``top`` states replaces that of
-    ``base``.
+    name, one that is null is dropped, and ``axes: {}`` drops all; every other field that ``top``
+    states replaces that of ``base``.
     """
     result = base.items()
     for key, part in top.items().items():
@@ -92,7 +92,7 @@ def lay_over(base: Part, top: Part) -> Part:
             result[key] = _merged(before, part)
         elif key == "overrides" and isinstance(part.value, list):
             result[key] = sequence([*before.listed(), *part.listed()], part.origins[()])
-        elif key == "axes" and isinstance(part.value, dict):
+        elif key == "axes" and isinstance(part.value, dict) and part.value:
             result[key] = _merged_axes(before, part)
         else:
             result[key] = part

@@ -69,12 +69,12 @@ def resolve_definitions(document: MatrixDocument, problems: Problems) -> Definit
         problems: takes unknown names, labels with two meanings, plugins that cannot be
             imported, and MetaPEFT on a method that has nothing to modulate.
     """
-    methods = _define(document.method_entries(), "rsbench.methods", registry.method_class, problems)
+    methods = define(document.method_entries(), "rsbench.methods", registry.method_class, problems)
     return Definitions(
-        targets=_define(
+        targets=define(
             document.plugin_entries("targets"), "rsbench.datasets", registry.target_class, problems
         ),
-        backbones=_define(
+        backbones=define(
             document.plugin_entries("backbones"),
             "rsbench.backbones",
             registry.backbone_class,
@@ -86,10 +86,17 @@ def resolve_definitions(document: MatrixDocument, problems: Problems) -> Definit
     )
 
 
-def _define(
+def define(
     entries: Entries, group: str, find_class: Callable[[str], Plugin], problems: Problems
 ) -> dict[str, Definition]:
-    """Definitions by label; an entry that is only a name may refer to a full one anywhere."""
+    """Definitions by label; an entry that is only a name may refer to a full one anywhere.
+
+    Args:
+        entries: each with its path.
+        group: entry-point group of the plugins.
+        find_class: of that group.
+        problems: takes unknown names and labels with two meanings.
+    """
     listed = list(entries)
     full = [(path, entry) for path, entry in listed if not entry.is_reference]
     short = [(path, entry) for path, entry in listed if entry.is_reference]

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from rsbench.errors import MatrixError
 from rsbench.matrix.chain import (
+    EVERYWHERE,
     compose,
     looks_like_path,
     read_chain,
@@ -19,7 +20,7 @@ from rsbench.matrix.chain import (
 )
 from rsbench.matrix.located import KeyPath, LocatedYaml
 from rsbench.matrix.problems import Problems, booleans_for_numbers, explain
-from rsbench.matrix.schema import Conditions, MatrixDocument
+from rsbench.matrix.schema import Block, Conditions, MatrixDocument
 from rsbench.wording import did_you_mean, near_names
 
 __all__ = ["Matrix", "load_matrix", "shipped_matrices", "shipped_stages"]
@@ -77,14 +78,7 @@ def load_matrix(name_or_path: str | Path, on: str | None = None) -> Matrix:
         MatrixError: there is no such matrix or stage, or something in it is wrong; ``where`` is
             ``file:line`` and the text names the field.
     """
-    path = Path(name_or_path).expanduser()
-    shipped = shipped_matrices()
-    if looks_like_path(str(path)) or path.is_file():
-        folder = path.resolve().parent
-    elif str(name_or_path) in shipped:
-        path, folder = shipped[str(name_or_path)], Path.cwd()
-    else:
-        raise _unknown(str(name_or_path), list(shipped))
+    path, folder = find_matrix(name_or_path)
     chain = read_chain(path)
     stage = None if on is None else read_stage(on)
     source = compose(chain, stage)
@@ -92,6 +86,21 @@ def load_matrix(name_or_path: str | Path, on: str | None = None) -> Matrix:
     files = [each.file for each in chain] + ([stage.source.file] if stage else [])
     base = folder if document.base is None else (folder / document.base).resolve()
     return Matrix(document, source, base, tuple(files), stage.name if stage else "")
+
+
+def find_matrix(name_or_path: str | Path) -> tuple[Path, Path]:
+    """The file of a matrix, and the folder that its relative paths start from unless it says so.
+
+    Raises:
+        MatrixError: there is no such matrix.
+    """
+    path = Path(name_or_path).expanduser()
+    shipped = shipped_matrices()
+    if looks_like_path(str(path)) or path.is_file():
+        return path, path.resolve().parent
+    if str(name_or_path) in shipped:
+        return shipped[str(name_or_path)], Path.cwd()
+    raise _unknown(str(name_or_path), list(shipped))
 
 
 def _unknown(name: str, shipped: list[str]) -> MatrixError:
@@ -111,9 +120,23 @@ def _validated(source: LocatedYaml) -> MatrixDocument:
         problems.raise_if_any()
         raise
     problems.extend(booleans_for_numbers(source.value, document.model_dump(mode="json"), ()))
+    _check_repeated(document, problems)
     _check_axis_names(document, problems)
     problems.raise_if_any()
     return document
+
+
+def _check_repeated(document: MatrixDocument, problems: Problems) -> None:
+    """Report what one list says twice: it would be one cell, not two."""
+    blocks: list[tuple[KeyPath, MatrixDocument | Block]] = [((), document)]
+    blocks += [(("include", number), each) for number, each in enumerate(document.include)]
+    for path, block in blocks:
+        lists = {field: getattr(block, field) or () for field in EVERYWHERE}
+        for field, values in lists.items():
+            for place, value in enumerate(values):
+                if value in values[:place]:
+                    name = getattr(value, "name", value)
+                    problems.add((*path, field, place), f"{name} is listed twice", "remove one")
 
 
 def _check_axis_names(document: MatrixDocument, problems: Problems) -> None:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from rsbench.cell import Cell
 
-CHECKED = ("rsbench.datasets", "rsbench.methods", "rsbench.backbones")
+DATASETS = "rsbench.datasets"
+CHECKED = (DATASETS, "rsbench.methods", "rsbench.backbones")
 """The entry-point groups that have a conformance kit."""
 
 Options = dict[str, "JsonValue"]
@@ -128,28 +129,41 @@ def _what(groups: Sequence[str]) -> str:
 
 
 def _in_matrix(name: str, matrix: str, groups: Sequence[str]) -> list[Chosen]:
-    from rsbench.matrix.expand import expand
-    from rsbench.matrix.load import load_matrix
-
-    loaded = load_matrix(matrix)
-    every = [pair for cell in expand(loaded) for pair in _choices(cell) if pair[0] in groups]
+    every, base = _every_choice(matrix, groups)
     for wanted in ("name", "kind"):  # a label is meant first
         found: dict[str, Chosen] = {}
         for group, choice in every:
             if getattr(choice, wanted) == name:
                 key = group + choice.model_dump_json()
-                found.setdefault(key, Chosen(group, choice, loaded.base))
+                found.setdefault(key, Chosen(group, choice, base))
         if found:
             return list(found.values())
     known = list(dict.fromkeys(choice.name for _, choice in every))
     near = did_you_mean(name, known)
     raise UnknownNameError(
         f"no {_what(groups)} in the matrix is called {name!r}",
-        where=loaded.file,
+        where=matrix,
         remedy=f"{near} There are: {', '.join(known)}."
         if near
         else f"there are: {', '.join(known)}",
     )
+
+
+def _every_choice(
+    matrix: str, groups: Sequence[str]
+) -> tuple[list[tuple[str, PluginChoice]], Path]:
+    """Group and choice of everything in the matrix, and its base."""
+    if tuple(groups) == (DATASETS,):
+        from rsbench.matrix.targets import targets_of
+
+        targets, base = targets_of(matrix)
+        return [(DATASETS, each) for each in targets], base
+    from rsbench.matrix.expand import expand
+    from rsbench.matrix.load import load_matrix
+
+    loaded = load_matrix(matrix)
+    every = [pair for cell in expand(loaded) for pair in _choices(cell) if pair[0] in groups]
+    return every, loaded.base
 
 
 def _choices(cell: Cell) -> list[tuple[str, PluginChoice]]:
