@@ -14,6 +14,7 @@ from rsbench.atomic import write_file
 from rsbench.dataset.contact_sheet import contact_sheet
 from rsbench.dataset.histogram import class_histogram
 from rsbench.dataset.survey import Survey, survey
+from rsbench.fetch.space import readable
 from rsbench.groups import GROUP_NAMES
 from rsbench.imagestore.statistics import histogram_statistics
 from rsbench.settings import Recipe
@@ -106,7 +107,7 @@ class Description:
 
     def _kept(self) -> str:
         """How a sweep keeps the images, by the default recipe."""
-        size = f"decoded they take {self.decoded_bytes / 1e9:.1f} GB"
+        size = f"decoded they take {readable(self.decoded_bytes)}"
         if self.target.streams:
             return f"{size}; this kind of target decodes them at every use"
         side = Recipe().stored_side

@@ -80,8 +80,8 @@ def measure_speed(
         f"{short_side}), {kept}, {torch.get_num_threads()} threads",
         f"without augmentation: {plain:,.0f} images/s",
         f"with augmentation:    {augmented:,.0f} images/s",
-        f"a frozen ViT-B/16 at {side} pixels, forward and backward: {trained:,.1f} images/s; feeding "
-        f"with augmentation is {augmented / trained:,.0f} times as fast",
+        f"a frozen ViT-B/16 at {side} pixels, forward and backward: {trained:,.1f} images/s; "
+        f"feeding with augmentation is {augmented / trained:,.0f} times as fast",
     ]
 
 
