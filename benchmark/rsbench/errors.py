@@ -121,7 +121,7 @@ class ExportError(RsbenchError):
 
 
 class DivergedError(RsbenchError):
-    """Training produced a loss that is not finite."""
+    """Training produced a loss, weights, gammas or logits that are not finite."""
 
 
 class NotComparableError(RsbenchError):

@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from rsbench.backbone import Normalisation
 from rsbench.cell import Cell
 from rsbench.copies import how_to_mend
 from rsbench.errors import RecordError
 from rsbench.imagery import RGB
-from rsbench.settings import Settings
+from rsbench.settings import Fraction, Positive, Settings
+from rsbench.system import remedy_for
 from rsbench.wording import first_problem
 
 SCHEMA_VERSION = 1
+#: Name of the file, in the folder of the cell.
+RECORD = "record.json"
+
+Count = Annotated[int, Field(ge=0)]
+Side = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[float, Field(ge=0.0)]
+
+
+def _finite(values: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what JSON has no word for, at any depth."""
+    json.dumps(values, allow_nan=False)
+    return values
+
+
+FiniteValues = Annotated[dict[str, Any], AfterValidator(_finite)]
 
 
 class Metrics(Settings):
@@ -25,26 +41,26 @@ class Metrics(Settings):
     A value is None where it is undefined: an empty group, or a class without test samples.
     """
 
-    overall: float
-    mean_class: float
-    head: float | None
-    medium: float | None
-    tail: float | None
-    macro_f1: float
-    worst_class: float
-    harmonic_mean: float
-    geometric_mean: float
-    per_class: tuple[float | None, ...]
+    overall: Fraction
+    mean_class: Fraction
+    head: Fraction | None
+    medium: Fraction | None
+    tail: Fraction | None
+    macro_f1: Fraction
+    worst_class: Fraction
+    harmonic_mean: Fraction
+    geometric_mean: Fraction
+    per_class: tuple[Fraction | None, ...]
 
 
 class ParameterCounts(Settings):
     """Numbers of scalars."""
 
-    method: int
+    method: Count
     """Trained by the method, without head and modulators (paper section 6.9)."""
-    head: int
-    modulators: int
-    frozen: int
+    head: Count
+    modulators: Count
+    frozen: Count
     """In the backbone, not trained."""
 
     @property
@@ -56,32 +72,32 @@ class ParameterCounts(Settings):
 class Timing(Settings):
     """Wall-clock seconds and speed."""
 
-    train_seconds: float
+    train_seconds: NotNegative
     """The training loop alone, validation excluded."""
-    total_seconds: float
+    total_seconds: NotNegative
     """The whole cell: reading, class means, training, testing."""
-    train_images_per_second: float
-    peak_memory_bytes: int | None = None
+    train_images_per_second: NotNegative
+    peak_memory_bytes: Count | None = None
     """Peak accelerator memory, or None on the CPU."""
 
 
 class InputView(Settings):
     """How a test image became the network's input."""
 
-    image_size: int
+    image_size: Side
     """Side of the input, pixels."""
-    short_side: int
+    short_side: Side
     """Short side before the centre crop, pixels."""
-    stored_side: int | None = None
+    stored_side: Side | None = None
     """Short side that longer ones were shrunk to before that, pixels; None in records of identity
     version 3, whose images were shrunk to the test's short side."""
     normalisation: Normalisation
     """As applied: the target's statistics are filled in."""
     bands: tuple[str, ...] = RGB
     """Bands of the stored images."""
-    channels: tuple[int, ...] = (0, 1, 2)
+    channels: tuple[Count, ...] = (0, 1, 2)
     """Which of them feeds each input channel."""
-    full_scale: float = 255.0
+    full_scale: Positive = 255.0
     """Stored value that stands for 1.0."""
     precision: str = ""
     """Of the network in the test, whose features are handed over, and logits computed, in float32;
@@ -91,11 +107,11 @@ class InputView(Settings):
 class EpochLog(Settings):
     """One line per epoch."""
 
-    epoch: int
+    epoch: Count
     loss: float
-    learning_rate: float
+    learning_rate: NotNegative
     """Rate of the last step of the epoch."""
-    validation_mean_class: float | None = None
+    validation_mean_class: Fraction | None = None
 
 
 class Environment(Settings):
@@ -108,7 +124,7 @@ class Environment(Settings):
     device: str
     precision: str
     """The precision that ``auto`` resolved to (paper section 9.12)."""
-    threads: int
+    threads: Count
     git_commit: str | None = None
     git_dirty: bool | None = None
     started: str
@@ -123,6 +139,14 @@ class Failure(Settings):
     traceback: str
 
 
+class Artefact(Settings):
+    """A file as it was when the record was written."""
+
+    size: Count
+    """Bytes."""
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
 class Record(Settings):
     """Everything that is known about one cell."""
 
@@ -132,10 +156,10 @@ class Record(Settings):
     cell: Cell
     identity: dict[str, Any]
     class_names: tuple[str, ...] = ()
-    groups: dict[str, tuple[int, ...]] = Field(default_factory=dict)
-    train_counts: tuple[int, ...] = ()
+    groups: dict[str, tuple[Count, ...]] = Field(default_factory=dict)
+    train_counts: tuple[Count, ...] = ()
     """Training images per class, held-out slice excluded."""
-    test_counts: tuple[int, ...] = ()
+    test_counts: tuple[Count, ...] = ()
     """Images per class that the metrics were computed on."""
     metrics: Metrics | None = None
     parameters: ParameterCounts | None = None
@@ -144,7 +168,7 @@ class Record(Settings):
     view: InputView | None = None
     """None in records of rsbench before 0.2."""
     epochs: tuple[EpochLog, ...] = ()
-    strategy: dict[str, Any] = Field(default_factory=dict)
+    strategy: FiniteValues = Field(default_factory=dict)
     """What the training strategy reports (for MetaPEFT: outer steps, audit of D_val, travel)."""
     notes: tuple[str, ...] = ()
     """Decisions a reader must know: early stopping off and why, skipped images, ..."""
@@ -152,8 +176,11 @@ class Record(Settings):
     """Why the cell seems not to have learned, each with what usually helps (``rsbench.alarms``)."""
     disclaimers: tuple[str, ...] = ()
     """"Demo data" and the like, from target and backbone."""
-    skipped: dict[str, int] = Field(default_factory=dict)
+    skipped: dict[str, Count] = Field(default_factory=dict)
     """Images per split that could not be used and were left out (on_bad_image: skip)."""
+    artefacts: dict[str, Artefact] = Field(default_factory=dict)
+    """The files of the cell by their path in its folder; in a published copy, those of
+    ``test_images/`` that it needs too. Empty in older records, whose files are not checked."""
     failure: Failure | None = None
 
     def to_json(self) -> str:
@@ -174,7 +201,7 @@ def read_record(path: Path) -> Record:
         record = Record.model_validate_json(raw)
     except OSError as error:
         raise RecordError(
-            f"the record cannot be read: {error}", where=path, remedy=remedy
+            f"the record cannot be read: {error}", where=path, remedy=remedy_for(error, remedy)
         ) from error
     except ValidationError as error:
         raise _explained(raw, error, path, remedy) from error

@@ -23,12 +23,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationError
 
-from rsbench.atomic import write_file
+from rsbench.atomic import sync, sync_folder, write_file
 from rsbench.cell import cell_id, control_in, full_method, label_of
 from rsbench.copies import RESTORE, how_to_mend, is_copy
 from rsbench.errors import CellError, RecordError, ResultsFolderError
-from rsbench.record import Record, read_record
+from rsbench.record import RECORD, Record, read_record
+from rsbench.recorded import describe_all
 from rsbench.settings import Settings
+from rsbench.system import remedy_for, used_up
 from rsbench.wording import first_problem
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 RUN_SCHEMA = 1
 SCRATCH = ".tmp-"
 OWN_NAMES = {"run.json", "matrix.yaml", "cells", "tables", "figures", "report.html", "logs"}
+_FOLDER = "give a folder that you may write, on a disk with space, with --out"
 #: Runs that an error names.
 _MOST_NAMED = 20
 _numbers = itertools.count()
@@ -129,7 +132,7 @@ class RunFolder:
         """
         if not self.cell(identifier).exists():
             return None
-        path = self.cell(identifier) / "record.json"
+        path = self.cell(identifier) / RECORD
         record = read_record(path)
         if record.id != identifier or cell_id(record.identity) != identifier:
             raise RecordError(
@@ -164,13 +167,12 @@ class RunFolder:
             index = RunIndex.model_validate(data)
         except (OSError, ValueError) as error:
             wrong = first_problem(error) if isinstance(error, ValidationError) else error
+            again = "delete this file and run the sweep again: finished cells are kept"
+            mend = RESTORE if is_copy(self.path) else again
             raise ResultsFolderError(
                 f"the list of cells cannot be read: {wrong}",
                 where=self.index_file,
-                remedy=f"use the rsbench that wrote it, or {RESTORE}"
-                if is_copy(self.path)
-                else "use the rsbench that wrote it, or delete this file and run the sweep again: "
-                "finished cells are kept",
+                remedy=remedy_for(error, f"use the rsbench that wrote it, or {mend}"),
             ) from error
         if index.schema_version != RUN_SCHEMA:
             raise ResultsFolderError(
@@ -309,16 +311,15 @@ class RunFolder:
                 shutil.rmtree(path, ignore_errors=True)
 
     def commit(self, scratch: Path, record: Record) -> None:
-        """Write the record into ``scratch`` and move it into place.
+        """Write the record into ``scratch``, its files described in it, and move it into place.
 
-        A cell that is there already (a failed one that was tried again) is replaced. A crash
-        at any moment leaves the old cell, the new one, or none, never half a cell.
+        A cell that is there already (a failed one that was tried again) is replaced. A crash or
+        a power cut at any moment leaves the old cell, the new one, or none, never half a cell.
         """
-        with (scratch / "record.json").open("w", encoding="utf-8") as file:
-            file.write(record.to_json())
-            file.flush()
-            os.fsync(file.fileno())
-        _sync_folder(scratch)
+        sync_folder(scratch)  # first: a record must not stand beside files that never got there
+        record = record.model_copy(update={"artefacts": describe_all(scratch)})
+        write_file(scratch / RECORD, record.to_json().encode())
+        sync(scratch)
         place = self.cell(record.id)
         if place.exists():
             old = scratch.with_name(f"{scratch.name}-old")
@@ -327,7 +328,7 @@ class RunFolder:
             shutil.rmtree(old, ignore_errors=True)
         else:
             scratch.rename(place)
-        _sync_folder(self.cells)
+        sync(self.cells)
 
 
 def _old_names(matrix: Path, gamma_from: str) -> Callable[[str], str]:
@@ -399,13 +400,5 @@ def explained(folder: Path) -> Iterator[None]:
         raise ResultsFolderError(
             f"the results folder cannot be written: {error}",
             where=folder,
-            remedy="give a folder that you may write, on a disk with space, with --out",
+            remedy=remedy_for(error, _FOLDER) if used_up(error) else _FOLDER,
         ) from error
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import torch
 from finished import cell_of, every_method, train
+from records import record_again
 from safetensors.torch import load_file, save_file
 from world import write_world
 
@@ -232,6 +233,7 @@ def test_trained_weights_that_do_not_fit_are_refused(copied: FinishedCell, chang
     else:
         del tensors["gamma.block1_out"]
     save_file(tensors, path)
+    record_again(copied.folder)
     with pytest.raises(CheckpointError, match=r"do not fit the method.*block\d_out"):
         restored(copied)
 
@@ -254,5 +256,25 @@ def test_weights_that_are_not_there_are_not_called_damaged(
 def test_a_damaged_weights_file_is_an_error(copied: FinishedCell) -> None:
     path = copied.folder / "adapter.safetensors"
     path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(RecordError, match="not the file that was recorded"):
+        restored(copied)
+    record_again(copied.folder)  # as if it had been damaged before it was recorded
     with pytest.raises(CheckpointError, match="trained weights cannot be read"):
         restored(copied)
+
+
+@pytest.mark.parametrize("name", ["head.weight", "inserted.block1_out.up", "gamma.block1_out"])
+def test_weights_that_are_not_finite_are_the_fault_of_their_file(
+    copied: FinishedCell, name: str
+) -> None:
+    path = copied.folder / "adapter.safetensors"
+    tensors = load_file(path)
+    tensors[name].view(-1)[0] = float("nan")
+    save_file(tensors, path)
+    record_again(copied.folder)
+    with pytest.raises(CheckpointError, match=f"{name} holds values that are not finite") as caught:
+        restored(copied)
+    assert caught.value.where == str(path)
+    if name.startswith("gamma."):
+        with pytest.raises(CellError, match="gamma of block1_out is not finite"):
+            read_gammas(copied)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 from rsbench.cell import Cell, cell_id
 from rsbench.copies import is_published
 from rsbench.errors import RecordError, ResultsFolderError
-from rsbench.record import Failure, Record
+from rsbench.record import Artefact, Failure, Record
 from rsbench.settings import PluginChoice
 from rsbench.store import RunFolder, RunIndex
 
@@ -55,10 +56,33 @@ class TestCommit:
         record = make_record()
         assert folder.record(record.id) is None
         commit(folder, record)
-        assert folder.record(record.id) == record
+        found = folder.record(record.id)
+        assert found is not None
+        assert found == record.model_copy(update={"artefacts": found.artefacts})
+        assert found.artefacts == {
+            "adapter.safetensors": Artefact(size=7, sha256=hashlib.sha256(b"weights").hexdigest())
+        }
         assert (folder.cell(record.id) / "adapter.safetensors").read_text() == "weights"
         assert folder.present() == [record.id]
         assert [each.name for each in folder.cells.iterdir()] == [record.id]
+
+    def test_files_are_on_the_disk_before_the_record_that_answers_for_them(
+        self, folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        synced: list[int] = []
+        sync = os.fsync
+
+        def note(descriptor: int) -> None:
+            synced.append(os.fstat(descriptor).st_ino)
+            sync(descriptor)
+
+        monkeypatch.setattr(os, "fsync", note)
+        record = make_record()
+        commit(folder, record)
+        cell = folder.cell(record.id)
+        parts = (cell / "adapter.safetensors", cell / "record.json", cell, folder.cells)
+        places = [len(synced) - synced[::-1].index(each.stat().st_ino) for each in parts]
+        assert places == sorted(places)
 
     def test_replaces_the_whole_cell(self, folder: RunFolder) -> None:
         record = make_record()

@@ -356,7 +356,7 @@ class TestBadInput:
         assert len(world.records()) == 6
         assert f"Error: {cell / 'predictions.parquet'}: " in world.printed
         assert "they are kept, but the report could not be made" in world.printed
-        with pytest.raises(RecordError, match="cannot be read"):
+        with pytest.raises(RecordError, match="not the file that was recorded"):
             world.run()
 
     def test_a_folder_whose_list_of_cells_was_deleted_goes_on(self, world: World) -> None:

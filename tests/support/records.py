@@ -13,7 +13,16 @@ from rsbench.cell import Cell, cell_id, identity
 from rsbench.groups import by_thirds
 from rsbench.metrics import compute_metrics
 from rsbench.plan import CellRun, Plan, PlannedCell, settings_digest
-from rsbench.record import Environment, Failure, Metrics, ParameterCounts, Record, Timing
+from rsbench.record import (
+    Environment,
+    Failure,
+    Metrics,
+    ParameterCounts,
+    Record,
+    Timing,
+    read_record,
+)
+from rsbench.recorded import describe_all
 from rsbench.settings import PluginChoice, Recipe
 from rsbench.store import RunFolder, RunIndex
 
@@ -56,9 +65,9 @@ def make_record(run: CellRun, mean: float = 0.5, precision: str = "32", **change
     metrics = Metrics(
         overall=0.9,
         mean_class=mean,
-        head=mean + 0.1,
+        head=min(1.0, mean + 0.1),
         medium=None,
-        tail=mean - 0.1,
+        tail=max(0.0, mean - 0.1),
         macro_f1=mean,
         worst_class=0.0,
         harmonic_mean=mean,
@@ -182,6 +191,13 @@ def write_features(
     logits = np.zeros((len(labels), int(labels.max()) + 1), np.float32)
     outputs = Outputs(np.arange(len(labels)), labels, after, logits)
     write(folder.cell(record.id), outputs, before)
+
+
+def record_again(cell: Path) -> None:
+    """Make the record of a finished cell answer for its files as they are now."""
+    record = read_record(cell / "record.json")
+    changed = record.model_copy(update={"artefacts": describe_all(cell)})
+    (cell / "record.json").write_text(changed.to_json())
 
 
 def little_folder(path: Path) -> RunFolder:

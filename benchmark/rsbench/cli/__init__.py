@@ -33,6 +33,7 @@ from rsbench.cli import (
 )
 from rsbench.errors import RsbenchError
 from rsbench.matrix import MatrixWarning
+from rsbench.system import open_more_files
 
 app = typer.Typer(
     name="rsbench",
@@ -95,6 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = DEBUG in given
+    open_more_files()
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from rsbench.errors import CellError
 from rsbench.finished.find import FinishedCell
+from rsbench.recorded import check_recorded
 from rsbench.store import without_weights
+from rsbench.system import remedy_for
 
 #: What ``Site.key`` looks like.
 _KEY = re.compile(r"block(\d+)_(.+)")
@@ -60,6 +62,7 @@ def read_gammas(cell: FinishedCell) -> Gammas:
 
     Raises:
         CellError: the trained model has none, or its weights cannot be read.
+        RecordError: the weights are not those that were recorded.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
@@ -77,13 +80,14 @@ def read_gammas(cell: FinishedCell) -> Gammas:
         if table.is_file():
             lacking.remedy = f"its final gammas, to six digits, are in {table}; {lacking.remedy}"
         raise lacking
+    check_recorded(cell.folder, path.name)
     try:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:
         raise CellError(
             f"the trained weights cannot be read: {error}",
             where=path,
-            remedy="train the cell again into a new run folder",
+            remedy=remedy_for(error, "train the cell again into a new run folder"),
         ) from error
     found = {
         name.removeprefix(_PREFIX): tensor
@@ -101,6 +105,13 @@ def read_gammas(cell: FinishedCell) -> Gammas:
     if vectors:
         raise CellError(
             f"the gamma of {vectors[0]} has {found[vectors[0]].size} values, not one", where=path
+        )
+    bad = [key for key, tensor in found.items() if not math.isfinite(tensor.item())]
+    if bad:
+        raise CellError(
+            f"the gamma of {bad[0]} is not finite: the weights are damaged",
+            where=path,
+            remedy="train the cell again into a new run folder",
         )
     # float() of a float32 keeps its exact value, and repr() of that comes back exactly
     values = {key: float(found[key].item()) for key in sorted(found, key=_forward_order)}

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from rsbench.atomic import new_folder, write_file
 from rsbench.copies import TEST_IMAGES
 from rsbench.errors import ResultsFolderError
-from rsbench.record import Record
+from rsbench.record import RECORD, Record
+from rsbench.recorded import check_recorded, describe, describe_all, shared_name
 from rsbench.report.artefact_files import ADAPTED, FROZEN, SHARED, ArtefactFiles
 from rsbench.report.prediction_files import SHARED_IDS
 from rsbench.store import RunFolder, RunIndex, explained
@@ -79,7 +80,7 @@ def publish(
 
     Raises:
         ResultsFolderError: ``run`` is no run, or ``place`` exists or cannot be written.
-        RecordError: a record is damaged.
+        RecordError: a record is damaged, or a file is not the one that was recorded.
     """
     index = run.read_index()
     if place.exists():
@@ -95,11 +96,12 @@ def publish(
         records = list(_records(run, index))
         for record in records:
             keep = "classes" if features == "drawn" and record.id not in drawn else features
-            hidden += _copy_record(copy, record)
+            copy.cell(record.id).mkdir()
             _copy_gammas(run.cell(record.id), copy.cell(record.id), gamma_paths)
-            _pack_predictions(run, copy, record, confidences)
+            shared = [_pack_predictions(run, copy, record, confidences)]
             if keep != "none":
-                _pack_features(run, copy, record, keep == "drawn")
+                shared.append(_pack_features(run, copy, record, keep == "drawn"))
+            hidden += _write_record(copy, record, [each for each in shared if each])
         hidden += _copy_index(run, copy, index, place)
     size = sum(each.stat().st_size for each in place.rglob("*") if each.is_file())
     return Published(RunFolder(place), len(records), size, hidden)
@@ -112,30 +114,38 @@ def _records(run: RunFolder, index: RunIndex) -> Iterable[Record]:
             yield record
 
 
-def _copy_record(copy: RunFolder, record: Record) -> int:
+def _write_record(copy: RunFolder, record: Record, shared: Sequence[Path]) -> int:
+    """The record, after the files of the cell: it describes them as they are in the copy."""
     target = copy.cell(record.id)
-    target.mkdir()
-    fields = record.model_dump(mode="json")
+    artefacts = describe_all(target) | {shared_name(each): describe(each) for each in shared}
+    fields = record.model_copy(update={"artefacts": artefacts}).model_dump(mode="json")
     value, hidden = without_paths({k: v for k, v in fields.items() if k not in _EXACT}, _OUTSIDE)
     value |= {key: fields[key] for key in _EXACT}
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
-    (target / "record.json").write_text(text + "\n", encoding="utf-8")
+    (target / RECORD).write_text(text + "\n", encoding="utf-8")
     return hidden
 
 
 def _copy_gammas(source: Path, target: Path, paths: bool) -> None:
     for name in ("gamma.csv", "gamma_final.csv") if paths else ("gamma_final.csv",):
         if (source / name).is_file():
+            check_recorded(source, name)
             shutil.copyfile(source / name, target / name)
 
 
-def _pack_predictions(run: RunFolder, copy: RunFolder, record: Record, confidences: bool) -> None:
-    """Predictions without the ids of the images, which all cells of a target share."""
+def _pack_predictions(
+    run: RunFolder, copy: RunFolder, record: Record, confidences: bool
+) -> Path | None:
+    """Predictions without the ids of the images, which all cells of a target share.
+
+    Returns:
+        The file with those.
+    """
     import pyarrow
 
     read = ArtefactFiles(run).predictions(record.id)
     if read is None:
-        return
+        return None
     digest = hashlib.sha256(json.dumps([read.images, read.labels.tolist()]).encode())
     split = f"{record.cell.target.name}-{record.cell.recipe.evaluate_on}"
     ids = copy.path / TEST_IMAGES / f"{split}-{digest.hexdigest()[:8]}.parquet"
@@ -149,6 +159,7 @@ def _pack_predictions(run: RunFolder, copy: RunFolder, record: Record, confidenc
     packed = pyarrow.table(columns).replace_schema_metadata({SHARED_IDS: ids.name})
     target = copy.cell(record.id) / "predictions.parquet"
     _write_packed(packed, target, {"confidence": "BYTE_STREAM_SPLIT"}, ["label", "prediction"])
+    return ids
 
 
 def _write_packed(table: Any, target: Path, encoding: dict[str, str], repeated: list[str]) -> None:
@@ -164,14 +175,18 @@ def _write_packed(table: Any, target: Path, encoding: dict[str, str], repeated: 
     )
 
 
-def _pack_features(run: RunFolder, copy: RunFolder, record: Record, images: bool) -> None:
-    """Features by class; those of the frozen backbone, the same in many cells, are kept once."""
+def _pack_features(run: RunFolder, copy: RunFolder, record: Record, images: bool) -> Path | None:
+    """Features by class; those of the frozen backbone, the same in many cells, are kept once.
+
+    Returns:
+        The file with those.
+    """
     import numpy as np
 
     files = ArtefactFiles(run)
     read = files.class_features(record.id)
     if read is None:
-        return
+        return None
     frozen = {name: getattr(read, name) for name in FROZEN}
     digest = hashlib.sha256(b"".join(array.tobytes() for array in frozen.values())).hexdigest()
     shared = copy.path / TEST_IMAGES / f"{record.cell.target.name}-frozen-{digest[:8]}.npz"
@@ -185,6 +200,7 @@ def _pack_features(run: RunFolder, copy: RunFolder, record: Record, images: bool
         arrays |= {"labels": by_image.labels}
     target = copy.cell(record.id) / "features.npz"
     np.savez_compressed(target, allow_pickle=False, **arrays)
+    return shared
 
 
 def _copy_index(run: RunFolder, copy: RunFolder, index: RunIndex, place: Path) -> int:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rsbench.errors import ImageError, MisfitImageError, TargetError
+from rsbench.errors import ImageError, MisfitImageError, RsbenchError, TargetError
 from rsbench.imagestore.files import Chunk, shard_file
 from rsbench.imagestore.fit import fit
+from rsbench.system import used_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,6 +92,7 @@ def decode_chunk(job: Job, number: int, done: Callable[[int], None] | None = Non
         done: called with the number of images decoded so far in this chunk.
 
     Raises:
+        RsbenchError: the machine has no more memory, or files to open.
         MisfitImageError: an image is of another kind than the target says.
         TargetError: the target yields something that is no image, or too few or too many.
         OSError: the pixels cannot be written.
@@ -109,6 +111,12 @@ def decode_chunk(job: Job, number: int, done: Callable[[int], None] | None = Non
             if isinstance(image, MisfitImageError):
                 raise image
             if isinstance(image, ImageError):
+                if used_up(image):  # not the image's fault: nothing is kept about it
+                    raise RsbenchError(
+                        f"{job.target.name}: the images cannot be read: {_one_line(image)}",
+                        remedy="let a process open more files ('ulimit -n 4096'), give --workers "
+                        "a smaller number, or close other programs",
+                    )
                 bad.append((index, _one_line(image)))
             else:
                 _check_image(job.target, ids[index], image)

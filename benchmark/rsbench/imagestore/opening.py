@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
@@ -18,6 +19,7 @@ from rsbench.imagestore.build import bad_images, build
 from rsbench.imagestore.files import STORE_VERSION, read_histogram, read_meta
 from rsbench.imagestore.statistics import value_range
 from rsbench.imagestore.store import ImageSet, load, load_streamed
+from rsbench.system import of_the_system, remedy_for
 from rsbench.value_remarks import value_remarks
 
 if TYPE_CHECKING:
@@ -73,10 +75,11 @@ def open_store(
         try:
             build(target, split, stored_side, folder, progress, keep=not _streams(target))
         except OSError as error:
+            space = "free space there, or set RSBENCH_CACHE to a folder that has some"
             raise RsbenchError(
                 f"the decoded images cannot be written: {error}",
                 where=folder,
-                remedy="free space there, or set RSBENCH_CACHE to a folder that has some",
+                remedy=space if error.errno == errno.ENOSPC else remedy_for(error, space),
             ) from error
     raise RsbenchError(
         "the store of decoded images is damaged again as soon as it is written",
@@ -105,7 +108,11 @@ def _streams(target: Target) -> bool:
 def _load(
     target: Target, split: SplitName, stored_side: int, folder: Path, thorough: bool
 ) -> ImageSet | None:
-    """What is in ``folder``; None where there is none, or a damaged one was taken away."""
+    """What is in ``folder``; None where there is none, or a damaged one was taken away.
+
+    Raises:
+        RsbenchError: the system does not let us read it. It may be whole, and be of use to others.
+    """
     if not folder.is_dir():
         return None
     try:
@@ -117,7 +124,13 @@ def _load(
         if len(images) != len(target.samples(split)):
             raise ValueError(f"it holds {len(images)} images of {len(target.samples(split))}")
         value_range(images)  # the histogram, too, is what was written
-    except _DAMAGE as error:
+    except (*_DAMAGE, MemoryError) as error:
+        if of_the_system(error):
+            raise RsbenchError(
+                f"the decoded images cannot be read: {error or 'no memory is left'}",
+                where=folder,
+                remedy=remedy_for(error, ""),
+            ) from error
         _log.warning("the image store %s is damaged and is built anew (%s)", folder, error)
         remove_folder(folder)
         return None

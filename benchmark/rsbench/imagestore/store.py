@@ -160,13 +160,21 @@ def load(folder: Path, *, thorough: bool = False) -> ImageStore:
         shrunk=meta.shrunk,
         offsets=offsets,
         shards=tuple(
-            np.memmap(shard_file(folder, number), dtype=dtype, mode="r")
+            _mapped(shard_file(folder, number), dtype)
             if size
             else np.empty(0, dtype)  # an empty file cannot be mapped
             for number, (size, _) in enumerate(meta.shards)
         ),
         chunk=meta.chunk,
     )
+
+
+def _mapped(file: Path, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """A file as an array; numpy's own map holds a file open for each of hundreds of chunks."""
+    import pyarrow
+
+    with pyarrow.memory_map(str(file)) as opened:
+        return np.frombuffer(opened.read_buffer(), dtype)
 
 
 def load_streamed(

@@ -11,6 +11,7 @@ import numpy as np
 
 from rsbench.copies import TEST_IMAGES
 from rsbench.errors import RecordError
+from rsbench.recorded import check_recorded, shared_name
 from rsbench.report.arrays import read_arrays
 from rsbench.report.prediction_files import (
     Calibration,
@@ -188,6 +189,7 @@ class ArtefactFiles:
         if own is None:
             return None
         path = self._folder.path / TEST_IMAGES / str(own.pop(SHARED))
+        check_recorded(self._folder.cell(identifier), shared_name(path))
         try:
             frozen = read_arrays(path, FROZEN)
         except (OSError, ValueError, zipfile.BadZipFile) as error:
@@ -215,6 +217,7 @@ class ArtefactFiles:
 
     def _features(self, identifier: str, names: Sequence[str]) -> dict[str, NDArray[Any]] | None:
         path = self._folder.cell(identifier) / "features.npz"
+        check_recorded(path.parent, path.name)
         try:
             return read_arrays(path, names)
         except FileNotFoundError:
@@ -228,22 +231,12 @@ class ArtefactFiles:
         Raises:
             RecordError: the file is damaged.
         """
-        return self._csv(identifier, "gamma.csv")
-
-    def final_gammas(self, identifier: str) -> pd.DataFrame | None:
-        """``gamma_final.csv``: the last gammas, by block and position.
-
-        Raises:
-            RecordError: the file is damaged.
-        """
-        return self._csv(identifier, "gamma_final.csv")
-
-    def _csv(self, identifier: str, name: str) -> pd.DataFrame | None:
-        path = self._folder.cell(identifier) / name
+        path = self._folder.cell(identifier) / "gamma.csv"
         if not path.is_file():
             return None
         import pandas as pd
 
+        check_recorded(path.parent, path.name)
         try:
             return pd.read_csv(path)
         except (OSError, ValueError) as error:

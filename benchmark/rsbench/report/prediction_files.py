@@ -10,6 +10,8 @@ import numpy as np
 
 from rsbench.copies import RESTORE, TEST_IMAGES, how_to_mend
 from rsbench.errors import RecordError
+from rsbench.recorded import check_recorded, shared_name
+from rsbench.system import remedy_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,7 +86,9 @@ def read_predictions(path: Path) -> Predictions:
     import pyarrow
 
     try:
-        with _opened(path.read_bytes()) as file:
+        raw = path.read_bytes()
+        check_recorded(path.parent, path.name, raw)
+        with _opened(raw) as file:
             return Predictions(*_numbers(file), _image_ids(file, path))
     except (OSError, KeyError, pyarrow.ArrowException) as error:
         raise damaged(path, error) from error
@@ -111,6 +115,7 @@ class PredictionReader:
             return None
         except OSError as error:
             raise damaged(path, error) from error
+        check_recorded(path.parent, path.name, raw)
         try:
             with _opened(raw) as file:
                 labels, predictions, confidences = _numbers(file)
@@ -141,7 +146,7 @@ def damaged(path: Path, error: Exception) -> RecordError:
     return RecordError(
         f"the file {whose} cannot be read: {error}",
         where=path,
-        remedy=RESTORE if shared else how_to_mend(path.parent),
+        remedy=remedy_for(error, RESTORE if shared else how_to_mend(path.parent)),
     )
 
 
@@ -182,7 +187,11 @@ def _read_shared_ids(path: Path) -> tuple[str, ...]:
 def _shared_ids(file: ParquetFile, path: Path) -> Path | None:
     """The file of a published run that names the test images of all cells of a target."""
     name = (file.schema_arrow.metadata or {}).get(SHARED_IDS)
-    return None if name is None else path.parents[2] / TEST_IMAGES / name.decode()
+    if name is None:
+        return None
+    shared: Path = path.parents[2] / TEST_IMAGES / name.decode()
+    check_recorded(path.parent, shared_name(shared))
+    return shared
 
 
 def _bytes_of_ids(metadata: FileMetaData, raw: bytes) -> bytes:

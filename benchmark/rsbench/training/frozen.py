@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import zipfile
 from collections.abc import Callable
@@ -14,6 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 VERSION = 2
+_log = logging.getLogger("rsbench")
+#: Folders that were found not to take what is computed.
+_not_kept: set[Path] = set()
 
 
 @dataclass(frozen=True)
@@ -54,23 +58,37 @@ def cached_features(
 ) -> NDArray[np.float32]:
     """Frozen features, shape (samples, width): from the cache, or computed and kept.
 
-    A damaged or foreign file is computed anew.
+    A damaged or foreign file is computed anew. A cache that cannot be read or written (a full
+    disk) costs time, and no cell: that is said once a process.
     """
     path = folder / f"{key.digest}.npz"
     stored = _read(path, samples)
     if stored is not None:
         return stored
     features = compute()
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{key.digest}-{os.getpid()}.npz")
-    np.savez(partial, features=features)
-    partial.replace(path)
+    try:
+        _keep(path, features)
+    except OSError as error:
+        if folder not in _not_kept:
+            _not_kept.add(folder)
+            _log.warning("features of the frozen backbone cannot be kept in %s: %s", folder, error)
     return features
+
+
+def _keep(path: Path, features: NDArray[np.float32]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.stem}-{os.getpid()}.npz")
+    try:
+        np.savez(partial, features=features)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _read(path: Path, samples: int) -> NDArray[np.float32] | None:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # numpy would leave a damaged file open
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             features: NDArray[np.float32] = archive["features"]
     except FileNotFoundError:
         return None

@@ -21,6 +21,9 @@ from rsbench.training.optimizer import Schedule
 Report = Callable[[dict[str, object]], None]
 Batch = tuple[torch.Tensor, torch.Tensor]
 
+#: What to do about a training that diverged.
+LOWER_RATE = "lower the learning rate (recipe.learning_rate) or alpha"
+
 
 @dataclass(frozen=True)
 class LoopResult:
@@ -143,7 +146,7 @@ class Loop:
             if not math.isfinite(value):
                 raise DivergedError(
                     f"the loss became {value} at step {self.step - len(values) + offset}",
-                    remedy="lower the learning rate (recipe.learning_rate) or alpha",
+                    remedy=LOWER_RATE,
                 )
         return float(np.mean(values))
 

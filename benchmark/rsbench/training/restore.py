@@ -25,8 +25,10 @@ from rsbench.folders import Folders
 from rsbench.insertion import Attachment
 from rsbench.method import Method
 from rsbench.record import InputView, Record
+from rsbench.recorded import check_recorded
 from rsbench.sources import checked_options
 from rsbench.store import without_weights
+from rsbench.system import remedy_for
 from rsbench.training.artefacts import GAMMA_PREFIX
 from rsbench.training.model import AdaptedModel, attach_method, empty_head, make_method
 from rsbench.training.precision import make_fabric, resolve_precision
@@ -96,6 +98,7 @@ def restore(record: Record, folder: Path, folders: Folders, device: torch.device
     Raises:
         CellError: the record is of an older rsbench, or the trained weights were not kept.
         CheckpointError: weights are missing, damaged, or other ones than the cell was trained on.
+        RecordError: the trained weights are not those that were recorded.
     """
     if record.view is None or record.view.stored_side is None:
         raise CellError(
@@ -106,6 +109,7 @@ def restore(record: Record, folder: Path, folders: Folders, device: torch.device
     lacking = without_weights(folder)
     if lacking is not None:
         raise lacking
+    check_recorded(folder, "adapter.safetensors")
     _check_code(record)
     backbone = _open_backbone(record, folders)
     network = backbone.build()
@@ -189,8 +193,17 @@ def _read(path: Path) -> dict[str, Tensor]:
         tensors: dict[str, Tensor] = load_file(path)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(
-            f"the trained weights cannot be read: {error}", where=path, remedy=_AGAIN
+            f"the trained weights cannot be read: {error}",
+            where=path,
+            remedy=remedy_for(error, _AGAIN),
         ) from error
+    for name, tensor in tensors.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise CheckpointError(
+                f"the trained weights are damaged: {name} holds values that are not finite",
+                where=path,
+                remedy=_AGAIN,
+            )
     return tensors
 
 

@@ -17,7 +17,7 @@ from rsbench import registry
 from rsbench.alarms import alarms
 from rsbench.batches import BatchReader
 from rsbench.cell import Cell, identity
-from rsbench.errors import TargetError
+from rsbench.errors import DivergedError, TargetError
 from rsbench.folders import Folders
 from rsbench.head import (
     CosineClassifier,
@@ -50,7 +50,7 @@ from rsbench.training.inputs import (
     open_inputs,
     train_counts,
 )
-from rsbench.training.loop import Loop, LoopResult
+from rsbench.training.loop import LOWER_RATE, Loop, LoopResult
 from rsbench.training.model import (
     AdaptedModel,
     attach_method,
@@ -200,6 +200,7 @@ class CellTrainer:
     ) -> None:
         self.cell, self.inputs, self.folders = cell, inputs, folders
         self.device, self.report = device, report
+        self.loop: Loop | None = None
         self.precision = resolve_precision(cell.recipe.precision, device)
         self.fabric: Fabric = make_fabric(device, self.precision)
         self.split: TrainSplit = usable(
@@ -228,7 +229,7 @@ class CellTrainer:
         """Train, or fit the head.
 
         Raises:
-            DivergedError: the loss is not finite.
+            DivergedError: a loss, a logit of the held-out slice, or what was trained is not finite.
         """
         if isinstance(self.method, FittedMethod):
             return self._fit(self.method), StrategyResult()
@@ -254,8 +255,14 @@ class CellTrainer:
         strategy.check(self.attachment)
         strategy.begin(context)
         validate = self._validation_accuracy if self.split.early_stopping else None
-        loop = Loop(context, strategy, validate, self.report)
-        return loop.run(), strategy.finish()
+        self.loop = Loop(context, strategy, validate, self.report)
+        trained = self.loop.run()
+        for name, tensor in self.model.trained_tensors(with_backbone=True).items():
+            self._check_finite(name, tensor)
+        for site, module in self.attachment.modules():
+            if module.gamma is not None:
+                self._check_finite(f"the gamma of {site.key}", module.gamma())
+        return trained, strategy.finish()
 
     def _fit(self, method: FittedMethod) -> LoopResult:
         """Fit the head to the frozen features in the view that it is tested on."""
@@ -276,7 +283,11 @@ class CellTrainer:
         return LogitAdjustedLoss(self.counts, tau)
 
     def test(self) -> Outputs:
-        """Test the trained model on the split that the recipe names."""
+        """Test the trained model on the split that the recipe names.
+
+        Raises:
+            DivergedError: a logit is not finite.
+        """
         if self.tested_split == "train":
             return self._evaluate("train", self.split.heldout)
         return self._evaluate("test", self._good("test"))
@@ -402,7 +413,18 @@ class CellTrainer:
             with self.fabric.autocast():
                 return self.model.both(images)
 
-        return evaluate(forward, self.readers[split], indices, self.inputs.short_side)
+        outputs = evaluate(forward, self.readers[split], indices, self.inputs.short_side)
+        self._check_finite("a logit", torch.from_numpy(outputs.logits))
+        return outputs
+
+    def _check_finite(self, what: str, values: Tensor) -> None:
+        """No loss is computed after the last step, which can diverge like any other."""
+        if bool(torch.isfinite(values).all()):
+            return
+        if self.loop is None:
+            raise DivergedError(f"{what} is not finite: the fit of the head failed")
+        step = self.loop.step - 1
+        raise DivergedError(f"{what} is not finite after step {step}", remedy=LOWER_RATE)
 
     def _validation_accuracy(self) -> float:
         outputs = self._evaluate("train", self.split.heldout)
