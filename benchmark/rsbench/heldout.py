@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rsbench.errors import SettingsError
 from rsbench.settings import Recipe
 from rsbench.streams import stream
+
+if TYPE_CHECKING:
+    from rsbench.target import Target
 
 #: Classes with fewer training images than this keep them all.
 SMALLEST_CLASS = 10
@@ -73,6 +78,31 @@ def usable(split: TrainSplit, bad: Collection[int]) -> TrainSplit:
         train=np.setdiff1d(split.train, left_out),
         heldout=np.setdiff1d(split.heldout, left_out),
     )
+
+
+def check_split(split: TrainSplit, target: Target, recipe: Recipe) -> None:
+    """Refuse a slice that leaves nothing to test on, or a class nothing to train on.
+
+    Raises:
+        SettingsError: it does; the target and the setting are named.
+    """
+    asked = f"recipe.heldout_fraction is {recipe.heldout_fraction:g}"
+    scored = recipe.evaluate_on == "validation"
+    if (scored or split.early_stopping) and not len(split.heldout):
+        setting = "evaluate_on: validation" if scored else "early_stopping: on"
+        raise SettingsError(
+            f"{target.name}: 'recipe: {{{setting}}}' holds out no image of train: no class of "
+            f"{SMALLEST_CLASS} images or more has one to give ({asked})",
+            remedy="raise recipe.heldout_fraction, or leave that setting out",
+        )
+    left = np.bincount(target.train.labels[split.train], minlength=target.number_of_classes)
+    empty = [target.class_names[label] for label in np.flatnonzero(left == 0)]
+    if empty:
+        raise SettingsError(
+            f"{target.name}: no training image is left of {', '.join(empty)} beside the slice "
+            f"that is held out ({asked})",
+            remedy="lower recipe.heldout_fraction",
+        )
 
 
 def stratified_slice(labels: NDArray[np.int64], fraction: float) -> NDArray[np.int64]:

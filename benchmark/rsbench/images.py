@@ -22,11 +22,15 @@ if TYPE_CHECKING:
 #: What Pillow may open a file as, whatever its name says. Among the others are some that start
 #: programs (EPS) and some that it only guesses.
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "GIF", "WEBP", "JPEG2000", "PPM")
+#: Of a whole scene, and 3 GB in 8-bit RGB.
+MOST_PIXELS = 1 << 30
+# Pillow's own limit, a sixth of that, takes a satellite scene for an attack.
+Image.MAX_IMAGE_PIXELS = None
 _EIGHT_BIT_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK"})
 _BITS_PER_SAMPLE, _SAMPLES_PER_PIXEL, _SAMPLE_FORMAT = 258, 277, 339  # TIFF tags
 _UNSIGNED = 1
 _JPEG_2000 = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")  # in a box, and bare
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error)
 _REPLACE = "restore the file from its source, or leave it out"
 
 
@@ -68,6 +72,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     check_regular(path)
     try:
         with Image.open(path, formats=_FORMATS) as image:
+            _check_size(image, path)
             _check_alone(image, path)
             yield image
     except UnidentifiedImageError as error:
@@ -76,6 +81,17 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise ImageError(
             f"the image does not decode: {error}", where=path, remedy=_REPLACE
         ) from error
+
+
+def _check_size(image: Image.Image, path: Path) -> None:
+    """Refuse what would take more than some gigabytes of memory, before it is decoded."""
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        raise ImageError(
+            f"the image has {width} x {height} pixels, more than {MOST_PIXELS:,} in all",
+            where=path,
+            remedy="cut it into tiles",
+        )
 
 
 def _check_alone(image: Image.Image, path: Path) -> None:

@@ -16,7 +16,7 @@ import rsbench
 from rsbench import registry
 from rsbench.atomic import write_file
 from rsbench.errors import RsbenchError
-from rsbench.heldout import split_train
+from rsbench.heldout import check_split, split_train
 from rsbench.plan import CellRun, silent
 from rsbench.sources import Activity, checked_options
 
@@ -59,7 +59,7 @@ def check_fit(runs: Iterable[CellRun], folders: Folders, activity: Activity = si
 
 
 def review(plan: Plan, ids: Collection[str]) -> dict[str, list[str]]:
-    """What training strategies say about cells that are about to be trained.
+    """Check the recipes of cells that are about to be trained, and ask their training strategies.
 
     Args:
         plan: the plan that the cells are of.
@@ -69,18 +69,23 @@ def review(plan: Plan, ids: Collection[str]) -> dict[str, list[str]]:
         Labels of the cells that a remark is about, by remark.
 
     Raises:
-        SettingsError: a strategy cannot train by the recipe of a cell; the cell is named.
+        SettingsError: a strategy cannot train by the recipe of a cell, or the slice that it holds
+            out cannot be; the cell or the target is named.
     """
     remarks: dict[str, list[str]] = {}
     samples: dict[tuple[int, str], int] = {}
     for each in plan.cells:
         cell = each.cell
-        if each.run is None or each.run.id not in ids or cell.metapeft is None:
+        if each.run is None or each.run.id not in ids:
             continue
         target, _ = plan.stores[each.settings]
         key = (id(target), cell.recipe.model_dump_json())
         if key not in samples:
-            samples[key] = len(split_train(target.train.labels, cell.recipe).train)
+            split = split_train(target.train.labels, cell.recipe)
+            check_split(split, target, cell.recipe)
+            samples[key] = len(split.train)
+        if cell.metapeft is None:
+            continue
         kind = registry.strategy_class(cell.metapeft.kind)
         strategy = kind(checked_options(kind.Options, cell.metapeft))
         try:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 HeadFeatures = Literal["raw", "centred", "standardised"]
+
+
+def _as_text(value: object) -> object:
+    """What YAML reads as a number and is a word here."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 class Settings(BaseModel):
@@ -92,7 +97,7 @@ class Recipe(Settings):
     stored_side: Annotated[int, Field(ge=1)] = 2048
     """Images with a longer short side are shrunk to it when they are decoded (but never below
     the test's short side). A smaller one takes less disk and time, and blurs training crops."""
-    precision: Literal["auto", "32", "bf16", "fp16"] = "auto"
+    precision: Annotated[Literal["auto", "32", "bf16", "fp16"], BeforeValidator(_as_text)] = "auto"
     """Autocast precision; ``auto`` takes bf16 or fp16 where the hardware has it, else 32."""
     early_stopping: Literal["auto", "on", "off"] = "auto"
     """Stop when validation accuracy stalls; ``auto``: only with at least 1,000 held-out images."""

@@ -12,7 +12,6 @@ Layout of ``results/<run>/``::
 
 from __future__ import annotations
 
-import fcntl
 import itertools
 import json
 import os
@@ -231,34 +230,37 @@ class RunFolder:
             ResultsFolderError: the folder is published, in use, of another matrix, or cannot
                 be written.
         """
+        from filelock import FileLock, Timeout
+
         self.check_usable(matrix, gamma_from)
+        lock = FileLock(self.path / ".lock")
         with explained(self.path):
             self.cells.mkdir(parents=True, exist_ok=True)
-            handle = (self.path / ".lock").open("a")
-        with handle:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
+                lock.acquire(timeout=0)
+            except Timeout as error:
                 raise ResultsFolderError(
                     "another 'rsbench run' is at work in this folder",
                     where=self.path,
                     remedy="wait for it, stop it, or give another folder with --out",
                 ) from error
+        try:
             self.clean()
-            try:
-                yield
-            except BaseException:
-                self._leave_no_empty_folder()
-                raise
+            yield
+        except BaseException:
+            self._leave_no_empty_folder()
+            raise
+        finally:
+            lock.release()
 
     def _leave_no_empty_folder(self) -> None:
         """Take the folder away where the run ended before anything was written into it."""
         if self.index_file.exists() or any(self.cells.iterdir()):
             return
-        (self.path / ".lock").unlink(missing_ok=True)
-        for folder in (self.cells, self.path):
-            with suppress(OSError):  # it holds something of somebody else's
-                folder.rmdir()
+        with suppress(OSError):  # it holds something of somebody else's
+            (self.path / ".lock").unlink(missing_ok=True)
+            self.cells.rmdir()
+            self.path.rmdir()
 
     def check_usable(self, matrix: str, gamma_from: str = "") -> None:
         """Raise ResultsFolderError unless ``rsbench run`` may write ``matrix`` here."""

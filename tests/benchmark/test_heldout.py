@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
+from pathlib import Path
 
+import numpy as np
+import pytest
+import world
+import yaml
+from typer.testing import CliRunner
+
+from rsbench.cli import app
+from rsbench.errors import SettingsError
 from rsbench.heldout import split_train, stratified_slice
 from rsbench.settings import Recipe
 
@@ -45,3 +53,36 @@ def test_validation_scores_the_slice_and_says_so() -> None:
     assert len(split.heldout) == 70
     assert not split.early_stopping
     assert "not on the test set" in split.note
+
+
+@pytest.mark.parametrize(
+    ("counts", "recipe", "said"),
+    [
+        ((9, 9, 5), {"evaluate_on": "validation"}, "evaluate_on: validation"),
+        ((9, 9, 5), {"early_stopping": "on"}, "early_stopping: on"),
+        ((24, 10, 5), {"early_stopping": "on", "heldout_fraction": 0.01}, "is 0.01"),
+        ((24, 10, 5), {"evaluate_on": "validation", "heldout_fraction": 0.97}, "left of forest"),
+    ],
+)
+@pytest.mark.parametrize("more", [["--dry-run"], []])
+def test_a_slice_that_cannot_be_is_refused_before_work_starts(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    counts: tuple[int, ...],
+    recipe: dict[str, object],
+    said: str,
+    more: list[str],
+) -> None:
+    monkeypatch.setattr(world, "TRAIN", counts)
+    world.write_world(tmp_path)
+    document = world.matrix() | {"methods": ["linear"], "recipe": recipe}
+    del document["metapeft"]
+    file = tmp_path / "m.yaml"
+    file.write_text(yaml.safe_dump(document))
+    words = ["run", "--matrix", str(file), "--out", str(tmp_path / "out"), "--workers", "0"]
+    result = CliRunner().invoke(app, [*words, *more])
+    assert isinstance(result.exception, SettingsError), result.output
+    assert result.exception.what.startswith("plots: ")
+    assert said in result.exception.what
+    assert "heldout_fraction" in result.exception.remedy
+    assert not list(tmp_path.glob("out/cells/*"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -132,3 +134,26 @@ def test_kinds_that_are_read_are_not_listed_as_unread() -> None:
     from rsbench import image_files
 
     assert not IMAGE_SUFFIXES & image_files._NOT_READ
+
+
+def header_alone(path: Path, side: int) -> Path:
+    """A 1-bit PNG that says how large it is and holds no pixels."""
+    parts = [(b"IHDR", struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)), (b"IEND", b"")]
+    chunks = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts
+    ]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    return path
+
+
+def test_a_whole_scene_is_no_attack(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="does not decode") as caught:
+        read_rgb(header_alone(tmp_path / "scene.png", 14_000))  # 196 megapixels
+    assert "attack" not in caught.value.what
+
+
+def test_an_image_that_no_memory_holds_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="40000 x 40000 pixels, more than 1,073,741,824") as caught:
+        read_rgb(header_alone(tmp_path / "world.png", 40_000))
+    assert caught.value.remedy == "cut it into tiles"

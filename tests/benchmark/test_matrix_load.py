@@ -117,9 +117,15 @@ def test_near_names_of_unknown_fields(tmp_path: Path) -> None:
 
 
 def test_a_number_where_text_is_meant_is_told_to_be_quoted(tmp_path: Path) -> None:
-    error = error_of(tmp_path, MINIMAL + "recipe: {precision: 32}\n")
-    assert error.remedy == "write it in quotes"
     assert "quotes" in error_of(tmp_path, MINIMAL.replace("mine", "2024")).remedy
+
+
+def test_the_precision_that_yaml_reads_as_a_number_is_taken(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(MINIMAL + "recipe: {precision: 32}\n")
+    assert load_matrix(file).document.recipe.precision == "32"
+    for wrong in ("16", "true", "32.0"):
+        assert "precision" in error_of(tmp_path, MINIMAL + f"recipe: {{precision: {wrong}}}\n").what
 
 
 def test_words_that_yaml_1_1_takes_for_booleans_stay_words(tmp_path: Path) -> None:

@@ -64,6 +64,34 @@ class TestReadableTable:
         assert csv_rows(table)[0]["lora_mean"] == ""
         assert f"| class 1 | head | 30 | 0 | {DASH} |" in to_markdown(table)
 
+    @pytest.mark.parametrize(
+        ("changes", "reason"),
+        [
+            ({}, "the target lists none of them"),
+            ({"skipped": {"test": 4}}, "or only some of the 4 that cannot be used"),
+        ],
+    )
+    def test_classes_without_test_images_are_named_with_the_reason(
+        self, folder: RunFolder, changes: dict[str, object], reason: str
+    ) -> None:
+        runs = [make_run(), make_run("adapter")]
+        made = [predicted(run, (1, 5, 9), 10, TRAIN)[0] for run in runs]
+        records = [each.model_copy(update={"test_counts": (10, 0, 10), **changes}) for each in made]
+        results = finish(folder, runs, records)
+        for table in (table_of(results, "classes_things"), table_of(results, "main", "accuracy")):
+            (note,) = (each for each in table.notes if "have no test image" in each)
+            assert note.startswith("**things: 1 of 3 classes have no test image**")
+            assert reason in note
+            assert note.endswith(": class 1")
+
+    def test_a_validation_slice_spares_small_classes(self, folder: RunFolder) -> None:
+        run = make_run(evaluate_on="validation")
+        record = predicted(run, (1, 5, 9), 10, TRAIN)[0].model_copy(
+            update={"test_counts": (10, 0, 10)}
+        )
+        table = table_of(finish(folder, [run], [record]), "classes_things")
+        assert any("held out of classes with 10 or more" in each for each in table.notes)
+
     def test_each_target_has_its_own_classes(self, folder: RunFolder) -> None:
         runs = [make_run(target="three"), make_run(target="two")]
         records = [

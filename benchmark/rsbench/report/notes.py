@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from rsbench.heldout import SMALLEST_CLASS
 from rsbench.report.artefacts import EMPTY
 from rsbench.report.record_notes import NUMBER, together
 from rsbench.report.results import reason_of
@@ -139,11 +140,34 @@ def remarks(results: RunResults) -> tuple[str, ...]:
     """What else limits the numbers: cells left out or without files, seeds, precisions, notes."""
     return (
         *_foreign(results),
+        *untested(results.rows),
         *_unpredicted(results),
         *_seeds(results.rows),
         *_precisions(results.rows),
         *results.notes,
     )
+
+
+def untested(rows: Sequence[Row]) -> list[str]:
+    """Classes without a test image, by target, and why: no mean counts them."""
+    lines: dict[str, None] = {}
+    for row in rows:
+        record = row.first
+        tested = dict(zip(record.class_names, record.test_counts, strict=False))
+        without = [name for name, count in tested.items() if not count]
+        if not without:
+            continue
+        left_out = record.skipped.get("test", 0)
+        reason = "the target lists none of them"
+        if left_out:
+            reason += f", or only some of the {left_out} that cannot be used and were left out"
+        if row.evaluated_on == "validation":
+            reason = f"images are held out of classes with {SMALLEST_CLASS} or more alone"
+        lines[
+            f"**{row.target}: {len(without)} of {len(tested)} classes have no test image** and "
+            f"enter no mean ({reason}): {shortened(without)}"
+        ] = None
+    return list(lines)
 
 
 def _foreign(results: RunResults) -> list[str]:

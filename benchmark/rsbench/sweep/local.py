@@ -174,5 +174,5 @@ def _ending(code: int | None) -> str:
         name = signal.Signals(-code).name
     except ValueError:
         name = "unknown"
-    hint = " (out of memory?)" if -code == signal.SIGKILL else ""
+    hint = " (out of memory?)" if name == "SIGKILL" else ""
     return f"signal {-code} ({name}){hint}"

@@ -28,7 +28,7 @@ from rsbench.head import (
     random_directions,
     standardised,
 )
-from rsbench.heldout import TrainSplit, split_train, usable
+from rsbench.heldout import TrainSplit, check_split, split_train, usable
 from rsbench.losses import LogitAdjustedLoss
 from rsbench.method import FittedMethod
 from rsbench.metrics import compute_metrics
@@ -206,6 +206,7 @@ class CellTrainer:
         self.split: TrainSplit = usable(
             split_train(inputs.target.train.labels, cell.recipe), inputs.stores["train"].bad
         )
+        check_split(self.split, inputs.target, cell.recipe)
         self.notes: list[str] = [self.split.note]
         labels = inputs.target.train.labels
         self.counts = train_counts(labels, self.split.train, inputs.target.number_of_classes)

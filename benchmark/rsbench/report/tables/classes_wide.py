@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rsbench.report.artefacts import EMPTY, SPREAD, Column, Measure, Table, Value
-from rsbench.report.notes import shortened, table_cautions
+from rsbench.report.notes import shortened, table_cautions, untested
 from rsbench.report.tables.class_rows import by_frequency, class_rows
 from rsbench.report.tables.layout import identifiers, is_control
 
@@ -50,6 +50,7 @@ def wide_table(results: RunResults, rows: Sequence[Row], name: str, title: str) 
         rows=tuple(_fields(each, accuracies) for each in shown),
         notes=(
             *table_cautions(results),
+            *untested(chosen),
             *_choice(rows, chosen),
             *_bound(classes, shown),
             *_differences(chosen),
