@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +17,7 @@ from rsbench.groups import GROUP_NAMES
 from rsbench.imagestore.statistics import histogram_statistics
 from rsbench.settings import Recipe
 from rsbench.sources import Activity
+from rsbench.spreadsheet import csv_text
 from rsbench.target import SPLITS
 from rsbench.value_remarks import value_remarks
 
@@ -179,11 +178,9 @@ def write_description(description: Description, folder: Path) -> list[Path]:
 
 def manifest(target: Target) -> str:
     """Every sample as CSV: split, id, label, class."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("split", "id", "label", "class"))
+    rows: list[tuple[object, ...]] = [("split", "id", "label", "class")]
     for split in SPLITS:
         samples = target.samples(split)
         for name, label in zip(samples.ids, samples.labels.tolist(), strict=True):
-            writer.writerow((split, name, label, target.class_names[label]))
-    return text.getvalue()
+            rows.append((split, name, label, target.class_names[label]))
+    return csv_text(rows)
