@@ -7,7 +7,7 @@ Layout of ``results/<run>/``::
     cells/<id>/           record.json and the artefacts of one cell (paper section 9.11)
     cells/.tmp-.../       a cell that is being written; renamed when it is complete
     tables/               rebuilt by ``rsbench report``
-    logs/                 what worker processes printed
+    logs/                 what the run and its worker processes printed
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from distance_runs import DistanceRun
+from report_tables import on_axes
 
 from rsbench.report.artefacts import Absent, Figure
 from rsbench.report.drawn import drawn_cells
@@ -49,6 +50,26 @@ def fill(run: DistanceRun, methods: tuple[str, ...] = ("linear", "lora"), **more
         run.add(method, noise=0.4, accuracy=[0.5, 0.75, 1.0, 0.25, 0.5, 1.0], **more)  # type: ignore[arg-type]
         if method not in ("linear", "full"):
             run.add(method, apart=0.6, noise=0.4, metapeft=True, **more)  # type: ignore[arg-type]
+
+
+def test_each_setting_has_figures_of_its_own(run: DistanceRun) -> None:
+    places = []
+    for rate in ("0.1", "0.01"):
+        before = len(run.runs)
+        fill(run, learning_rate=float(rate))
+        places += [{"rate": rate}] * (len(run.runs) - before)
+    run.write(axes={"rate": ("0.1", "0.01")})
+    results = on_axes(run.folder, places)
+    found = drawn(results)
+    assert set(found) == {
+        "distance_bars",
+        *(f"{kind}_rate_{rate}" for kind in KINDS[1:] for rate in ("0_1", "0_01")),
+    }
+    for name, artefact in found.items():
+        sketch(artefact)
+        if name.endswith("_0_01"):
+            assert "rate=0.01" in artefact.title
+    assert len(drawn_cells(results)) == 4
 
 
 def sketch(found: Artefact) -> None:

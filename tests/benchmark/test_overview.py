@@ -17,7 +17,14 @@ from rsbench.report.figures.style import style
 from rsbench.report.results import load_results
 from rsbench.report.sections.confusion.build import build as build_confusion
 from rsbench.report.sections.overview.build import build as build_overview
-from rsbench.report.sections.overview.points import method_points, spread_of, undominated
+from rsbench.report.sections.overview.points import (
+    method_points,
+    names_of,
+    pairs_of,
+    spread_of,
+    undominated,
+)
+from rsbench.report.transfers import MOST_SETTINGS
 from rsbench.report.writers import to_csv
 
 if TYPE_CHECKING:
@@ -116,20 +123,52 @@ class TestOverview:
         assert isinstance(gains, Figure)
         assert "No error bars: one seed only" in gains.caption
 
-    def test_the_spread_is_the_range_over_settings_with_one_seed(self, folder: RunFolder) -> None:
-        write_grid(folder, {"rank": ("1", "2", "4")}, lambda rank, **_: 0.5 + 0.1 * int(rank))
+    def test_no_figure_mixes_the_settings_of_an_axis(self, folder: RunFolder) -> None:
+        # at the worse rate the probe leads, at the better one LoRA; "full" has no place on the axis
+        def accuracy(method: str, learning_rate: str = "", **_: object) -> float:
+            known = {"0.1": 0.3, "0.01": 0.8, "": 0.5}
+            return 0.6 if method == "linear" else known[learning_rate]
+
+        methods = [("linear", False), ("lora", False), ("lora", True)]
+        rates = {"learning_rate": ("0.1", "0.01")}
+        write_grid(folder, rates, accuracy, methods, constants=[("full", False)])
+        found = overview(folder)
+        kinds = ("tail_overall", "tail_overall_cost", "front_parameters", "front_seconds")
+        assert set(draw_all(found)) == {
+            f"{kind}_learning_rate_{rate}"
+            for rate in ("0_1", "0_01")
+            for kind in (*kinds, "class_gains")
+        }
+        for rate, best in (("0_1", "linear"), ("0_01", "lora")):
+            figure = found[f"tail_overall_learning_rate_{rate}"]
+            assert isinstance(figure, Figure)
+            assert f"learning_rate={rate.replace('_', '.')}" in figure.title
+            assert f"Highest mean-class accuracy: {best}" in figure.alt
+            with style():
+                words = {text.get_text() for text in figure.draw().axes[0].texts} - {""}
+            assert words == {"full", "linear", "lora", "lora+metapeft"}
+
+    def test_of_many_settings_the_first_is_drawn_and_named(self, folder: RunFolder) -> None:
+        ranks = tuple(str(2**n) for n in range(MOST_SETTINGS + 1))
+        write_grid(folder, {"rank": ranks}, lambda rank, **_: 0.5 + 0.01 * int(rank))
+        figure = overview(folder)["tail_overall"]
+        assert isinstance(figure, Figure)
+        assert figure.title.endswith(f", rank=1 (the first of {len(ranks)} settings)")
+        first = next(row for row in load_results(folder).rows if row.axes == {"rank": "1"})
+        assert f"{first.measure('mean').mean:.1f} %" in figure.alt
+
+    def test_two_rows_of_one_name_are_two_points(self, folder: RunFolder) -> None:
+        runs = [make_run(options={"rank": rank}) for rank in (1, 2)]
+        write_run(folder, runs, [accurate_record(run, 0.5) for run in runs])
         points = method_points(load_results(folder).rows)
-        spread = spread_of(points)
-        assert spread.words == "range over settings, points"
-        values = points[0].values()
-        assert spread.by_point[0] == pytest.approx(max(values) - min(values))
+        assert names_of(points) == ["lora (method.options.rank=1)", "lora (method.options.rank=2)"]
+        assert pairs_of(points) == []
 
     def test_the_spread_is_the_deviation_over_seeds(self, folder: RunFolder) -> None:
         fill(folder)
         points = method_points(load_results(folder).rows)
-        spread = spread_of(points)
-        assert spread.words == "standard deviation over seeds, points"
-        assert spread.by_point[0] == pytest.approx(np.std(points[0].values(), ddof=1))
+        values = [100 * each.metrics.mean_class for each in points[0].records if each.metrics]
+        assert spread_of(points)[0] == pytest.approx(np.std(values, ddof=1))
 
     def test_an_empty_tail_is_absent(self, folder: RunFolder) -> None:
         runs = [make_run(), make_run("adapter")]
@@ -179,6 +218,17 @@ class TestOverview:
 
 
 class TestConfusion:
+    def test_each_setting_has_a_matrix_and_lines_of_its_own(self, folder: RunFolder) -> None:
+        places = {"learning_rate": ("0.1", "0.01")}
+        _, records = write_grid(folder, places, lambda **_: 0.5)
+        for record in records:
+            write_predictions(folder, record, *predictions_of(0.5))
+        names = ["confusion_learning_rate_0_1", "confusion_learning_rate_0_01"]
+        assert draw_all(confusion(folder)) == names
+        assert "learning_rate=0.01" in confusion(folder)[names[1]].title
+        settings = {line["setting"] for line in self.lines(folder)}
+        assert settings == {"learning_rate=0.1", "learning_rate=0.01"}
+
     def lines(self, folder: RunFolder) -> list[dict[str, str]]:
         table = confusion(folder)["confusions"]
         assert isinstance(table, Table)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import re
 import shutil
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -15,6 +17,7 @@ from markdown_it import MarkdownIt
 from records import little_folder, make_run
 from report_tables import finish, keep_predictions, predicted
 
+import rsbench
 from rsbench.report.artefacts import Column, Measure, Table
 from rsbench.report.build import build_report
 from rsbench.report.writers import (
@@ -27,10 +30,10 @@ from rsbench.report.writers import (
     to_markdown,
     to_parquet,
 )
+from rsbench.spreadsheet import csv_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from rsbench.report.artefacts import Value
 
@@ -57,6 +60,23 @@ def full() -> Table:
         for n, name in enumerate(NASTY)
     ]
     return table([*rows, ("", None, None, None, Measure(None), Measure(None))])
+
+
+class TestFormulas:
+    @pytest.mark.parametrize("text", ["=cmd|'/c calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\t=1"])
+    def test_what_a_spreadsheet_would_compute_is_text(self, text: str) -> None:
+        written = to_csv(table([(text,)], (Column(text, "name"),)))
+        assert list(csv.reader(io.StringIO(written, newline=""))) == [[f"'{text}"]] * 2
+
+    @pytest.mark.parametrize("text", ["-0.5", "+1e-3", "a=b", "lora+metapeft", "-inf", ""])
+    def test_numbers_and_other_texts_stay(self, text: str) -> None:
+        assert csv_text([(text, 1)]) == f"{text},1\n"
+
+    def test_every_writer_passes_there(self) -> None:
+        package = Path(rsbench.__file__).parent
+        sources = {file: file.read_text(encoding="utf-8") for file in package.rglob("*.py")}
+        writers = [file for file, text in sources.items() if re.search(r"csv\.\w*[wW]riter", text)]
+        assert writers == [package / "spreadsheet.py"]
 
 
 class TestCsvAndParquet:

@@ -227,6 +227,18 @@ class TestForest:
         assert first.png == again.png
         assert first.svg == again.svg
 
+    def test_two_seeds_are_not_drawn(self, run: SimulatedRun) -> None:
+        run.pair(seeds=(0, 1))
+        found = artefact(run.read(), "forest_mean")
+        assert isinstance(found, Absent)
+        assert "two seeds: no verdict" in found.reason
+        run.pair(method="adapter")
+        results = run.read()
+        figure = artefact(results, "forest_mean")
+        assert "n = 3 seeds" in figure.caption
+        assert "1 pairs have two seeds or could not be compared" in figure.caption
+        assert len(lines(results, "comparisons")) == 8
+
     @pytest.mark.parametrize(("last", "alone"), [((0, 1, 2), False), ((0,), True)])
     def test_the_legend_says_what_lines_of_one_seed_are_over(
         self, run: SimulatedRun, last: tuple[int, ...], alone: bool

@@ -22,12 +22,12 @@ _USE = "{http://www.w3.org/2000/svg}use"
 
 @pytest.fixture
 def written() -> bytes:
-    """What matplotlib writes for a figure with words, a formula and a line."""
+    """What matplotlib writes for a figure with words, a power and a line."""
     with style():
         drawing, (axes,) = blank(5, 3)
         axes.plot([0.1, 0.7, 0.35], [3, 1, 2])
         axes.set_title("Gains by class: lora & <vpt>")
-        axes.set_xlabel("scale $2^{-4}$")
+        axes.set_xlabel("scale 2⁻⁴")
         file = io.BytesIO()
         drawing.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     return file.getvalue()

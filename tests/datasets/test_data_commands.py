@@ -173,6 +173,8 @@ class TestDescribe:
         ]
         assert "3 classes, imbalance 3.0 to 1; head 1, medium 1, tail 1" in shown
         assert "train: 11 images, heights 12, widths 10 to 15" in shown
+        taken = sum(np.array(Image.open(file)).size for file in listed.glob("*.png"))
+        assert f"decoded they take {taken / 1e3:.1f} kB and are kept so" in shown
         folder = listed / "here"
         facts = json.loads((folder / "description.json").read_text())
         pixels = [np.array(Image.open(file)).reshape(-1, 3) for file in listed.glob("train_*.png")]
@@ -213,6 +215,7 @@ def test_speed_says_images_per_second(listed: Path, capsys: Capture) -> None:
     shown = capsys.readouterr().out
     assert "from decoded images" in shown
     assert "without augmentation:" in shown
+    assert "a frozen ViT-B/16 at 16 pixels, forward and backward:" in shown
 
 
 def test_ls_tells_what_is_here(listed: Path, capsys: Capture) -> None:

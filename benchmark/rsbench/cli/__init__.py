@@ -33,6 +33,7 @@ from rsbench.cli import (
 )
 from rsbench.errors import RsbenchError
 from rsbench.matrix import MatrixWarning
+from rsbench.output import accept_all_letters, lasting_streams
 from rsbench.system import open_more_files
 
 app = typer.Typer(
@@ -91,25 +92,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: without the program's name; None: those of this process.
 
     Returns:
-        0 on success, 1 when the work itself failed, 2 for a user's mistake, 130 when
-        interrupted.
+        0 on success, 1 when the work itself failed or standard output could not be written (the
+        work goes on then), 2 for a user's mistake, 130 when interrupted.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    debug = DEBUG in given
     open_more_files()
-    with warnings.catch_warnings():
+    accept_all_letters()
+    with lasting_streams() as output, warnings.catch_warnings():
         warnings.showwarning = _show_warning
-        try:
-            app([each for each in given if each != DEBUG], prog_name="rsbench")
-        except RsbenchError as error:
-            if debug:
-                traceback.print_exception(error)
-            _print_error(error)
-            return error.exit_code
-        except KeyboardInterrupt:
-            return 130
-        except SystemExit as leaving:
-            return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+        code = _call(given)
+        output.flush()
+    return code or int(output.broken)
+
+
+def _call(given: Sequence[str]) -> int:
+    """Run the command and return its exit code."""
+    debug = DEBUG in given
+    try:
+        app([each for each in given if each != DEBUG], prog_name="rsbench")
+    except RsbenchError as error:
+        if debug:
+            traceback.print_exception(error)
+        _print_error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     return 0
 
 

@@ -98,6 +98,8 @@ def describe(
 
     from rsbench.dataset.describe import describe as look
     from rsbench.dataset.describe import write_description
+    from rsbench.report.figures.letters import lacking
+    from rsbench.report.figures.rendered import missing_remark
     from rsbench.sweep.progress import Activities
 
     target, _ = _opened(name, matrix, settings, folders_of(data_dir, cache_dir))
@@ -107,6 +109,9 @@ def describe(
     folder = Path("results") / "datasets" / target.name if out is None else out
     for file in write_description(description, folder):
         console.print(f"wrote {file}", markup=False, soft_wrap=True)
+    remark = missing_remark(lacking("".join(target.class_names)))
+    if remark:
+        console.print(remark, markup=False, soft_wrap=True)
 
 
 def _opened(

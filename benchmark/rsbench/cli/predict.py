@@ -91,19 +91,16 @@ def _write_csv(predictions: Sequence[Prediction], file: str) -> None:
     Raises:
         SettingsError: the file cannot be written.
     """
-    import csv
-    import io
-
     from rsbench.atomic import write_file
     from rsbench.errors import SettingsError
+    from rsbench.spreadsheet import csv_text
 
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([COLUMNS, *_rows(predictions)])
+    text = csv_text([COLUMNS, *_rows(predictions)])
     if file == "-":
-        typer.echo(text.getvalue(), nl=False)
+        typer.echo(text, nl=False)
         return
     try:
-        write_file(Path(file).expanduser(), text.getvalue().encode())
+        write_file(Path(file).expanduser(), text.encode())
     except OSError as error:
         raise SettingsError(
             f"the predictions cannot be written: {error}",

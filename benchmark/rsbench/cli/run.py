@@ -99,6 +99,8 @@ def run(
 
     # a scheduler ends a job by SIGTERM: leave as tidily as after Ctrl-C
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # and a closed terminal ends no training: what would be printed is in logs/run.log
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if matrix is None:
         matrix = "demo"
         typer.echo("no --matrix given: this is the demo (about 10 minutes on two cores)")

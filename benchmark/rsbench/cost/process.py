@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rsbench.cost.results import Job
 from rsbench.orphans import end_with
+from rsbench.output import accept_all_letters
 from rsbench.record import Failure
 from rsbench.sweep.task import EnvironmentVariables, describe, load_runner
 
@@ -118,6 +119,7 @@ class ChildProcess(Place):
 def _serve(pipe: Connection, parent: int) -> None:
     """The child: run what arrives until the pipe closes."""
     end_with(parent)
+    accept_all_letters()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: the parent decides, and ends this
     while True:
         try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -15,6 +13,7 @@ from rsbench.cost.machine import Machine
 from rsbench.cost.results import MEANINGS, Effort
 from rsbench.cost.summary import ALLOWANCE, Measured, Quartiles, Row
 from rsbench.record import Environment
+from rsbench.spreadsheet import csv_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,13 +66,9 @@ def write_report(report: Report, out: Path) -> None:
 
 def to_csv(rows: Sequence[Row]) -> str:
     """Numbers only, one column each; what there is not is empty."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(name for name, _ in _CSV)
-    for row in rows:
-        values = [value(row) for _, value in _CSV]
-        writer.writerow([f"{v:.6g}" if isinstance(v, float) else v for v in values])
-    return text.getvalue()
+    values = ([value(row) for _, value in _CSV] for row in rows)
+    texts = ([f"{v:.6g}" if isinstance(v, float) else v for v in row] for row in values)
+    return csv_text([[name for name, _ in _CSV], *texts])
 
 
 def to_json(report: Report) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from rsbench.errors import ImageError
 from rsbench.imagery import NATURAL_COLOUR, RGB
@@ -46,7 +46,7 @@ def contact_sheet(target: Target, unreadable: Collection[int] = ()) -> bytes:
     for row, (label, indices) in enumerate(zip(shown.tolist(), chosen, strict=True)):
         top = row * step + _GAP
         text = f"{target.class_names[label]}\n{counts[label]} train, {_group(target, label)}"
-        draw.text((6, top + 4), text, fill="black", font_size=14)
+        draw.text((6, top + 4), text, fill="black", font=_font(text))
         for column, index in enumerate(indices):
             if index in tiles:
                 sheet.paste(tiles[index], (_TEXT + column * step, top))
@@ -70,6 +70,17 @@ def as_picture(image: NDArray[Any], imagery: Imagery) -> NDArray[np.uint8]:
         return image
     white = imagery.full_scale * (_BRIGHT_REFLECTANCE if imagery.quantity == "reflectance" else 1.0)
     return np.asarray((image / white * 255.0).clip(0, 255), dtype=np.uint8)
+
+
+def _font(text: str) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Pillow's own font, or one with the letters that it lacks."""
+    if not text.isascii():
+        from rsbench.report.figures.letters import font_file
+
+        file = font_file(text)
+        if file is not None:
+            return ImageFont.truetype(file, 14)
+    return ImageFont.load_default(14)
 
 
 def _spread(labels: NDArray[np.int64], label: int, unreadable: Collection[int]) -> list[int]:

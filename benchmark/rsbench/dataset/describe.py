@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,10 +12,12 @@ from rsbench.atomic import write_file
 from rsbench.dataset.contact_sheet import contact_sheet
 from rsbench.dataset.histogram import class_histogram
 from rsbench.dataset.survey import Survey, survey
+from rsbench.fetch.space import readable
 from rsbench.groups import GROUP_NAMES
 from rsbench.imagestore.statistics import histogram_statistics
 from rsbench.settings import Recipe
 from rsbench.sources import Activity
+from rsbench.spreadsheet import csv_text
 from rsbench.target import SPLITS
 from rsbench.value_remarks import value_remarks
 
@@ -106,7 +106,7 @@ class Description:
 
     def _kept(self) -> str:
         """How a sweep keeps the images, by the default recipe."""
-        size = f"decoded they take {self.decoded_bytes / 1e9:.1f} GB"
+        size = f"decoded they take {readable(self.decoded_bytes)}"
         if self.target.streams:
             return f"{size}; this kind of target decodes them at every use"
         side = Recipe().stored_side
@@ -178,11 +178,9 @@ def write_description(description: Description, folder: Path) -> list[Path]:
 
 def manifest(target: Target) -> str:
     """Every sample as CSV: split, id, label, class."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("split", "id", "label", "class"))
+    rows: list[tuple[object, ...]] = [("split", "id", "label", "class")]
     for split in SPLITS:
         samples = target.samples(split)
         for name, label in zip(samples.ids, samples.labels.tolist(), strict=True):
-            writer.writerow((split, name, label, target.class_names[label]))
-    return text.getvalue()
+            rows.append((split, name, label, target.class_names[label]))
+    return csv_text(rows)

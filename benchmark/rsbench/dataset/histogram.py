@@ -19,8 +19,20 @@ _MOST_NAMES = 40
 
 def class_histogram(target: Target) -> bytes:
     """PNG: one bar a class on a logarithmic axis, with names where there is room for them."""
+    import matplotlib as mpl
+
+    from rsbench.report.figures.letters import with_letters
+
+    # names of users may hold dollars: no formulas
+    with mpl.rc_context({"font.family": ["DejaVu Sans"], "text.parse_math": False}):
+        png, _ = with_letters(lambda: _drawn(target))
+    return png
+
+
+def _drawn(target: Target) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogFormatter
 
     counts = target.train.counts(target.number_of_classes)
     order = np.argsort(-counts, kind="stable")
@@ -36,6 +48,7 @@ def class_histogram(target: Target) -> bytes:
             label = f"{name} ({classes.size} {'class' if classes.size == 1 else 'classes'})"
             axes.bar(place[classes], counts[classes], width=0.8, color=_COLOURS[name], label=label)
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(LogFormatter())
     axes.set_ylim(bottom=0.8)  # every chart from about one sample: heights compare
     axes.set_ylabel("training samples")
     axes.set_title(f"{target.name}: {len(target.train):,} training samples")

@@ -54,11 +54,8 @@ def measure_speed(
     if threads is not None:
         torch.set_num_threads(threads)
     recipe = Recipe()
-    short_side, stored_side = (
-        recipe.test_short_side(image_size),
-        recipe.stored_short_side(image_size),
-    )
-    store = open_store(target, "train", stored_side, folders, progress)
+    short_side = recipe.test_short_side(image_size)
+    store = open_store(target, "train", recipe.stored_short_side(image_size), folders, progress)
     channels = target.imagery.channels
     reader = BatchReader(
         store,
@@ -75,32 +72,33 @@ def measure_speed(
 
     plain = _rate(lambda: len(reader.test(next(batches), short_side)[0]), seconds)
     augmented = _rate(lambda: len(reader.train(next(batches), random)[0]), seconds)
-    trained = _training_speed()
+    side = 16 * max(1, round(image_size / 16))
+    trained = _training_speed(side)
     kept = "from decoded images" if store.decoded else "decoded at every use"
     return [
         f"{target.name}: batches of {batch_size} at {image_size} pixels (short side "
         f"{short_side}), {kept}, {torch.get_num_threads()} threads",
         f"without augmentation: {plain:,.0f} images/s",
         f"with augmentation:    {augmented:,.0f} images/s",
-        f"a frozen ViT-B/16 at 224 pixels, forward and backward: {trained:,.1f} images/s; feeding "
-        f"with augmentation is {augmented / trained:,.0f} times as fast",
+        f"a frozen ViT-B/16 at {side} pixels, forward and backward: {trained:,.1f} images/s; "
+        f"feeding with augmentation is {augmented / trained:,.0f} times as fast",
     ]
 
 
-def _training_speed() -> float:
+def _training_speed(side: int) -> float:
     """Images per second of a frozen ViT-B/16 with random weights, forward and backward."""
     import timm
 
-    network = timm.create_model("vit_base_patch16_224", num_classes=0).requires_grad_(False)
-    images = torch.randn(_TRAINED, 3, 224, 224, requires_grad=True)
+    network = timm.create_model("vit_base_patch16_224", num_classes=0, img_size=side)
+    network.requires_grad_(False)
+    images = torch.randn(_TRAINED, 3, side, side, requires_grad=True)
+    cpu = torch.device("cpu")
 
     def step() -> int:
         network(images).sum().backward()
         return _TRAINED
 
-    with make_fabric(
-        torch.device("cpu"), resolve_precision("auto", torch.device("cpu"))
-    ).autocast():
+    with make_fabric(cpu, resolve_precision("auto", cpu)).autocast():
         return _rate(step, seconds=2.0)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +18,7 @@ from rsbench.heldout import split_train
 from rsbench.imagestore import open_store
 from rsbench.metrics import compute_metrics
 from rsbench.record import Metrics
+from rsbench.spreadsheet import csv_text
 from rsbench.target import SplitName, Target
 from rsbench.training.evaluate import evaluate
 from rsbench.training.inputs import open_target
@@ -84,16 +83,14 @@ def prune(restored: RestoredModel, gammas: Gammas, folders: Folders) -> list[Pru
 
 def to_csv(results: list[Pruned]) -> str:
     """One line per number of removed modules; accuracies as fractions, undefined ones empty."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     names = ("mean_class", "head", "medium", "tail", "overall")
-    writer.writerow(["removed", "modules", "fraction", "largest_removed_gamma", *names])
+    rows = [["removed", "modules", "fraction", "largest_removed_gamma", *names]]
     for each in results:
         values = [getattr(each.metrics, name) for name in names]
         fraction = f"{each.removed / each.modules:.4f}"
         numbers = ["" if value is None else f"{value:.6f}" for value in (each.largest, *values)]
-        writer.writerow([each.removed, each.modules, fraction, *numbers])
-    return text.getvalue()
+        rows.append([str(each.removed), str(each.modules), fraction, *numbers])
+    return csv_text(rows)
 
 
 class _Test:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rsbench.report.tables.layout import identifiers, transfer_title
@@ -17,23 +18,33 @@ if TYPE_CHECKING:
 MOST_TRANSFERS = 4
 #: The same in runs of more than ``MANY_ROWS`` rows, whose report must not take minutes.
 FEW_TRANSFERS, MANY_ROWS = 1, 1000
+#: Settings (places on further axes) of a transfer that get figures of their own; of more settings
+#: the first one does.
+MOST_SETTINGS = 4
 
 
 @dataclass(frozen=True)
 class DrawnTransfer:
-    """A transfer that gets figures.
+    """A transfer that gets figures, or one of its settings.
 
     Attributes:
         backbone: label.
         target: label.
-        suffix: ends the names of its figures: "" where the run has one transfer.
+        suffix: ends the names of its figures: "" where the run has one transfer and setting.
         title: for readers.
+        axes: values on the further axes of the matrix; empty for all settings together.
     """
 
     backbone: str
     target: str
     suffix: str
     title: str
+    axes: Mapping[str, str] = field(default_factory=dict)
+
+    def has(self, row: Row) -> bool:
+        """Whether a row is of this setting; one without a place on an axis is of each value."""
+        ours = (self.backbone, self.target) == (row.backbone, row.target)
+        return ours and row.axes.items() <= self.axes.items()
 
 
 def drawn_transfers(results: RunResults) -> tuple[DrawnTransfer, ...]:
@@ -45,6 +56,35 @@ def drawn_transfers(results: RunResults) -> tuple[DrawnTransfer, ...]:
     return tuple(
         DrawnTransfer(*each, f"_{names[text]}" if names else "", transfer_title(each))
         for each, text in drawn
+    )
+
+
+def drawn_settings(transfer: DrawnTransfer, rows: Sequence[Row]) -> tuple[DrawnTransfer, ...]:
+    """The settings of a transfer that figures of single methods show, one at a time.
+
+    No figure mixes values of an axis: the methods would change places with their settings.
+
+    Args:
+        transfer: all of its settings.
+        rows: its rows.
+    """
+    axes = list({tuple(row.axes.items()): row.axes for row in rows}.values())
+    whole = [each for each in axes if not any(each.items() < other.items() for other in axes)]
+    if len(whole) <= 1:
+        return tuple(replace(transfer, axes=each) for each in whole)
+    words = [", ".join(f"{axis}={value}" for axis, value in each.items()) for each in whole]
+    if len(whole) > MOST_SETTINGS:
+        title = f"{transfer.title}, {words[0]} (the first of {len(whole)} settings)"
+        return (replace(transfer, title=title, axes=whole[0]),)
+    names = identifiers(words)
+    return tuple(
+        replace(
+            transfer,
+            suffix=f"{transfer.suffix}_{names[text]}",
+            title=f"{transfer.title}, {text}",
+            axes=each,
+        )
+        for each, text in zip(whole, words, strict=True)
     )
 
 

@@ -11,7 +11,7 @@ from rsbench.atomic import write_file
 from rsbench.report.artefacts import Absent, Figure, Table
 from rsbench.report.build import Report, build_report, chosen
 from rsbench.report.figures.drawing import Drawing
-from rsbench.report.figures.rendered import write_figure
+from rsbench.report.figures.rendered import missing_remark, write_figure
 from rsbench.report.helpers import helpers_for
 from rsbench.report.notes import shortened
 from rsbench.report.sections import all_sections
@@ -46,6 +46,7 @@ class Written:
         absent: of a part of a report (``only``), what of it cannot be made.
         removed: of a part, files of an earlier report that this one does not make, as names
             below ``place``; of a whole report not told.
+        missing: letters that no font has for the figures.
         undrawn: of a part, how many figures of it were not drawn, as asked.
         left: of a part, the sections with files of an earlier report that were left as they are
             ("page" for ``report.html``), with the number of artefacts.
@@ -60,6 +61,7 @@ class Written:
     removed: tuple[str, ...] = ()
     left: tuple[tuple[str, int], ...] = ()
     undrawn: int = 0
+    missing: str = ""
 
     @property
     def text(self) -> str:
@@ -68,6 +70,8 @@ class Written:
         parts += [f"{counted(self.figures, 'figure')} in figures/"] if self.figures else []
         parts += ["report.html"] if self.page else []
         lines = [f"report: {self.place}: {', '.join(parts) or 'nothing could be made'}"]
+        if self.missing:
+            lines.append(missing_remark(self.missing))
         lines += [f"cannot be made: {each.name}: {each.reason}" for each in self._some_absent]
         if len(self.absent) > _MOST_SHOWN:
             lines.append(f"cannot be made: {len(self.absent) - _MOST_SHOWN} more")
@@ -118,6 +122,7 @@ def write_report(
         tables = [each for each in artefacts if isinstance(each, Table)]
         write_tables(tables, place / "tables")
         drawn: list[Figure] = []
+        missing = ""
         page = figures and (not only or "page" in only)
         if figures:
             drawn = [each for each in artefacts if isinstance(each, Figure)]
@@ -125,12 +130,13 @@ def write_report(
             if page:
                 _write_page(report, rendered, place / "report.html")
             _write_figures([rendered[each.name] for each in drawn], place / "figures")
+            missing = "".join(sorted(set().union(*(each.missing for each in rendered.values()))))
         made = {each.name for each in artefacts if not isinstance(each, Absent)}
         earlier = [each for each in _earlier(place) if each.stem not in made]
         stale = [each for each in earlier if _is_rewritten(each, report, only, figures)]
         _remove(stale, place)
     if not only:
-        return Written(report, place, len(tables), len(drawn), page)
+        return Written(report, place, len(tables), len(drawn), page, missing=missing)
     return Written(
         report,
         place,
@@ -140,6 +146,7 @@ def write_report(
         absent=tuple(each for each in artefacts if isinstance(each, Absent)),
         removed=tuple(each.relative_to(place).as_posix() for each in stale),
         left=_left(earlier, stale, place, page),
+        missing=missing,
         undrawn=sum(isinstance(each, Figure) for each in artefacts) - len(drawn),
     )
 

@@ -5,13 +5,12 @@ Texts may hold anything (names of classes come from data sets): each writer make
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import unicodedata
 from typing import TYPE_CHECKING
 
 from rsbench.report.artefacts import EMPTY, Column, Measure, Table, Value
+from rsbench.spreadsheet import csv_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,13 +56,9 @@ _MARKDOWN_ENTITIES = {"<": "&lt;", "&": "&amp;"}
 
 def to_csv(table: Table) -> str:
     """Plain numbers, one column each; what is undefined is empty."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(name for name, _ in _file_columns(table))
-    columns = [values for _, values in _file_columns(table)]
-    for row in zip(*columns, strict=True):
-        writer.writerow(_csv_text(value) for value in row)
-    return text.getvalue()
+    names, columns = zip(*_file_columns(table), strict=True)
+    rows = ([_csv_text(value) for value in row] for row in zip(*columns, strict=True))
+    return csv_text([names, *rows])
 
 
 def to_parquet(table: Table) -> bytes:

@@ -30,6 +30,7 @@ from rsbench.sweep.devices import Resources
 from rsbench.sweep.engine import Outcome, sweep
 from rsbench.sweep.executor import Executor, InProcess
 from rsbench.sweep.local import LocalProcesses
+from rsbench.sweep.log import kept
 from rsbench.sweep.progress import Activities, display_for
 from rsbench.sweep.task import TRAINING, TaskSetup
 from rsbench.wording import counted
@@ -145,38 +146,45 @@ class Session:
         with self.folder.locked(self.matrix.name, self.gamma_from):
             self._announce()
             plan, finished = self._prepare()
-            runs = plan.runs()
-            waiting = sorted(
-                (each for each in runs if each.id not in finished), key=lambda run: not _fits(run)
+            with kept(self.console, self.folder.logs / "run.log"):
+                return self._work(plan, finished, resources, keep_weights)
+
+    def _work(
+        self, plan: Plan, finished: set[str], resources: Resources, keep_weights: bool
+    ) -> int:
+        """Train, report and print."""
+        runs = plan.runs()
+        waiting = sorted(
+            (each for each in runs if each.id not in finished), key=lambda run: not _fits(run)
+        )
+        found = len(runs) - len(waiting)
+        if keep_weights and found:
+            self._print(
+                f"--keep-weights acts on cells that are trained now: {found} finished cells "
+                "stay as they are (give --out a new folder to train them again)"
             )
-            found = len(runs) - len(waiting)
-            if keep_weights and found:
-                self._print(
-                    f"--keep-weights acts on cells that are trained now: {found} finished cells "
-                    "stay as they are (give --out a new folder to train them again)"
-                )
-            outcome = Outcome(0, 0, interrupted=False)
-            if waiting:
-                activity = Activities(self.console)
-                if self.runner == TRAINING:
-                    self._check(plan, waiting, activity)
-                build_stores(plan, [each.id for each in waiting], self.folders, activity)
-                self._print(
-                    f"{counted(len(waiting), 'cell')} to train, {found} found finished; "
-                    f"{resources.describe()}"
-                )
-                executor = self._executor(resources, keep_weights)
-                floors = Floors(self.folder.record(each) for each in sorted(finished))
-                display = display_for(self.console, len(waiting), floors)
-                outcome = sweep(waiting, executor, self.folder, display)
-            if outcome.interrupted:
-                return self._interrupted(plan)
-            try:
-                written = write_report(self.folder, figures=self.figures)
-            except RsbenchError as error:
-                if not outcome.trained:
-                    raise
-                return self._without_report(outcome, error)
+        outcome = Outcome(0, 0, interrupted=False)
+        if waiting:
+            activity = Activities(self.console)
+            if self.runner == TRAINING:
+                self._check(plan, waiting, activity)
+            build_stores(plan, [each.id for each in waiting], self.folders, activity)
+            self._print(
+                f"{counted(len(waiting), 'cell')} to train, {found} found finished; "
+                f"{resources.describe()}"
+            )
+            executor = self._executor(resources, keep_weights)
+            floors = Floors(self.folder.record(each) for each in sorted(finished))
+            display = display_for(self.console, len(waiting), floors)
+            outcome = sweep(waiting, executor, self.folder, display)
+        if outcome.interrupted:
+            return self._interrupted(plan)
+        try:
+            written = write_report(self.folder, figures=self.figures)
+        except RsbenchError as error:
+            if not outcome.trained:
+                raise
+            return self._without_report(outcome, error)
         print_results(written.report.results, self.console)
         self._print(written.text)
         if not self.figures:

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from rsbench.orphans import end_with
+from rsbench.output import accept_all_letters
 from rsbench.plan import CellRun
 from rsbench.sweep.executor import attempt
 from rsbench.sweep.messages import Message, Started
@@ -53,3 +54,4 @@ def _print_to(log: Path) -> None:
     for stream in (1, 2):
         os.dup2(descriptor, stream)
     os.close(descriptor)
+    accept_all_letters(encoding="utf-8")

@@ -5,7 +5,8 @@ The runner reads its orders from ``<data>/orders.json``, a mapping from labels o
 * ``fail``: raise an error,
 * ``kill``: the worker kills itself with SIGKILL,
 * ``exit``: the worker leaves with exit code 3,
-* ``wait``: sleep until the process is stopped.
+* ``wait``: sleep until the process is stopped,
+* ``say``: print letters that ASCII lacks.
 
 It appends a line to ``<data>/log.txt`` for each cell it starts. Executed as a program, it runs a
 matrix in the way of ``rsbench run``.
@@ -188,6 +189,8 @@ def obey(order: str | None, label: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if order == "exit":
         os._exit(3)
+    if order == "say":
+        print("60 ± 1")
     if order == "wait":
         time.sleep(600)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 from matplotlib.transforms import ScaledTranslation
 
 from rsbench.report.figures.labels import Box, place_around, shorten, spread
@@ -72,6 +73,8 @@ def set_axes(axes: Axes, x: Axis, y: Axis, room: float = 6.0) -> None:
         if each.log:
             getattr(axes, f"set_{name}scale")("log", base=each.log)
         axis = getattr(axes, f"{name}axis")
+        if each.log:
+            axis.set_major_formatter(LogFormatter(each.log))  # the default one needs formulas
         if each.marks:
             axis.set_ticks(list(each.marks), labels=_thinned(each, room) if name == "x" else None)
             axis.set_ticks([], minor=True)
@@ -81,7 +84,7 @@ def set_axes(axes: Axes, x: Axis, y: Axis, room: float = 6.0) -> None:
 def _thinned(axis: Axis, room: float) -> list[str]:
     """Texts of the marks, of which as many are left out as would meet their neighbours."""
     texts = list(axis.texts) or [f"{mark:g}" for mark in axis.marks]
-    widths = [len([letter for letter in text if letter not in "$^{}\\"]) for text in texts]
+    widths = [len(text) for text in texts]
     places = [math.log(mark) if axis.log else mark for mark in axis.marks]
     inch = room / ((max(places) - min(places)) or 1.0)
     shown, last = [], -math.inf

@@ -203,7 +203,7 @@ def _legend(figure: Figure, lines: Sequence[ForestLine]) -> None:
             Line2D(
                 [],
                 [],
-                marker="$*$",
+                marker=(6, 2, 0),  # an asterisk
                 linestyle="none",
                 color="black",
                 markersize=6,

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rsbench.report.figures.canvas import settle
+from rsbench.report.figures.letters import with_letters
 from rsbench.report.figures.rendered import Rendered
 from rsbench.report.figures.style import style
 from rsbench.report.figures.svg import compact
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+
     from rsbench.report.artefacts import Figure
 
 #: What a palette holds.
@@ -28,6 +31,7 @@ class Drawn:
         size: width and height in pixels.
         is_heatmap: whether colours are data.
         svg: the SVG file, before it is made smaller.
+        missing: letters in it that no font of this machine has.
     """
 
     figure: Figure
@@ -35,6 +39,7 @@ class Drawn:
     size: tuple[int, int]
     is_heatmap: bool
     svg: bytes
+    missing: str
 
 
 def render(figure: Figure) -> Rendered:
@@ -45,18 +50,24 @@ def render(figure: Figure) -> Rendered:
 def draw(figure: Figure) -> Drawn:
     """The part of ``render`` that must not run twice at a time in one process."""
     with style():
-        drawing = figure.draw()
-        settle(drawing)  # once for both files
-        pixels, svg = io.BytesIO(), io.BytesIO()
-        drawing.savefig(pixels, format="raw")
-        drawing.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+        (drawing, pixels, svg), missing = with_letters(lambda: _saved(figure))
     return Drawn(
         figure=figure,
-        pixels=pixels.getvalue(),
+        pixels=pixels,
         size=drawing.canvas.get_width_height(physical=True),
         is_heatmap=any(axes.images for axes in drawing.axes),
-        svg=svg.getvalue(),
+        svg=svg,
+        missing=missing,
     )
+
+
+def _saved(figure: Figure) -> tuple[Drawing, bytes, bytes]:
+    drawing = figure.draw()
+    settle(drawing)  # once for both files
+    pixels, svg = io.BytesIO(), io.BytesIO()
+    drawing.savefig(pixels, format="raw")
+    drawing.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    return drawing, pixels.getvalue(), svg.getvalue()
 
 
 def pack(drawn: Drawn) -> Rendered:
@@ -68,4 +79,4 @@ def pack(drawn: Drawn) -> Rendered:
         picture = picture.quantize(_COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     png = io.BytesIO()
     picture.save(png, format="PNG", optimize=True)
-    return Rendered(drawn.figure, png.getvalue(), compact(drawn.svg))
+    return Rendered(drawn.figure, png.getvalue(), compact(drawn.svg), drawn.missing)

@@ -22,11 +22,13 @@ class Rendered:
         figure: what it is.
         png: the PNG file.
         svg: the SVG file.
+        missing: letters in it that no font of this machine has.
     """
 
     figure: Figure
     png: bytes
     svg: bytes
+    missing: str = ""
 
 
 def write_figure(rendered: Rendered, folder: Path) -> None:
@@ -40,3 +42,15 @@ def write_figure(rendered: Rendered, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         write_file(folder / f"{name}.png", rendered.png)
         write_file(folder / f"{name}.svg", rendered.svg)
+
+
+def missing_remark(letters: str) -> str:
+    """What to say of letters that no font has; "" where there are none."""
+    if not letters:
+        return ""
+    named = [each if each.isprintable() else f"U+{ord(each):04X}" for each in letters[:5]]
+    more = f" and {len(letters) - 5} more" if len(letters) > 5 else ""
+    return (
+        f"figures show boxes for letters of names that no font here has ({' '.join(named)}{more}): "
+        "install one that has them (for Chinese, say, Noto Sans CJK)"
+    )

@@ -40,6 +40,7 @@ _SETTINGS: dict[Any, Any] = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine has it
+    "text.parse_math": False,  # names of users are in every figure, and may hold dollars
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.spines.top": False,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 #: Axes whose numbers count blocks: columns of a heatmap, never the abscissa of several lines.
 DEPTHS = ("depth", "block", "blocks", "layer", "layers")
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _POWER = re.compile(r"(\d+)\^(-?\d+)")
 
 
@@ -72,7 +73,8 @@ class StudyAxis:
         """The ordered values as marks of a figure: fractions of 2 as powers of 2."""
         if self.log != 2 or self.numbers is None or min(self.numbers) > 0.5:
             return self.ordered
-        return tuple(f"$2^{{{math.log2(number):.0f}}}$" for number in sorted(self.numbers))
+        exponents = [f"{math.log2(number):.0f}" for number in sorted(self.numbers)]
+        return tuple(f"2{exponent.translate(_RAISED)}" for exponent in exponents)
 
 
 def study_axis(index: RunIndex, name: str, present: Iterable[str]) -> StudyAxis:

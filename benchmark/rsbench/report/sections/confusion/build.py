@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from rsbench.report.artefacts import Absent, Artefact, Column, Figure, Table, Value
 from rsbench.report.notes import table_cautions
 from rsbench.report.sections.confusion.counts import Confusions, confusions_of, shown_row
-from rsbench.report.transfers import DrawnTransfer, drawn_transfers, left_out
+from rsbench.report.tables.layout import RowLabels
+from rsbench.report.transfers import DrawnTransfer, drawn_settings, drawn_transfers, left_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,24 +23,27 @@ MOST = 20
 #: Most classes of a matrix that is drawn.
 MOST_CLASSES = 1000
 _RULE = (
-    "shown for one method of each transfer: LoRA with MetaPEFT where it is there, else the first "
-    "PEFT method, else the first method"
+    "shown for one method of each setting of a transfer: LoRA with MetaPEFT where it is there, "
+    "else the first PEFT method, else the first method"
 )
 
 
 def build(results: RunResults) -> tuple[Artefact, ...]:
-    """A matrix for each of the first transfers; Absent without predictions."""
+    """A matrix for each setting of the first transfers; Absent without predictions."""
     found: list[Confusions] = []
     figures: list[Artefact] = []
     for transfer in drawn_transfers(results):
-        row = shown_row(results.rows_of(transfer.backbone, transfer.target))
-        confusions = confusions_of(results.files, row) if row else None
-        if confusions is None:
-            reason = f"{row.label if row else 'no cell'} has no predictions: run its cells again"
-            figures.append(Absent(_name(transfer), _title(transfer), reason))
-            continue
-        found.append(confusions)
-        figures.append(_figure(transfer, confusions))
+        rows = results.rows_of(transfer.backbone, transfer.target)
+        for setting in drawn_settings(transfer, rows):
+            row = shown_row([each for each in rows if setting.has(each)])
+            confusions = confusions_of(results.files, row) if row else None
+            if confusions is None:
+                label = row.label if row else "no cell"
+                reason = f"{label} has no predictions: run its cells again"
+                figures.append(Absent(_name(setting), _title(setting), reason))
+                continue
+            found.append(confusions)
+            figures.append(_figure(setting, confusions))
     tables = [_table(results, found)] if found else []
     return (*tables, *figures)
 
@@ -53,13 +57,19 @@ def _title(transfer: DrawnTransfer) -> str:
 
 
 def _table(results: RunResults, found: Sequence[Confusions]) -> Table:
-    lines = [(fields, each.row.ids) for each in found for fields in _lines(each)]
+    labels = RowLabels([each.row for each in found])
+    lines = [
+        ((*labels.fields(each.row), *fields), each.row.ids)
+        for each in found
+        for fields in _lines(each)
+    ]
     more = left_out(results)
     return Table(
         name="confusions",
         title=f"{results.index.matrix}: the most frequent confusions",
         columns=(
-            *(Column(name, name) for name in ("backbone", "target", "method", "class", "group")),
+            *labels.columns,
+            *(Column(name, name) for name in ("class", "group")),
             Column("training_images", "training images"),
             Column("predicted_as", "predicted as"),
             Column("predicted_group", "its group"),
@@ -81,14 +91,13 @@ def _table(results: RunResults, found: Sequence[Confusions]) -> Table:
 
 
 def _lines(found: Confusions) -> list[tuple[Value, ...]]:
-    record, row = found.row.first, found.row
+    record = found.row.first
     groups = {index: name for name, members in record.groups.items() for index in members}
     lines: list[tuple[Value, ...]] = []
     for pair in found.worst(MOST):
         true, predicted = int(found.true[pair]), int(found.predicted[pair])
         lines.append(
             (
-                *(row.backbone, row.target, row.full_method),
                 *(record.class_names[true], groups.get(true)),
                 record.train_counts[true] if record.train_counts else None,
                 *(record.class_names[predicted], groups.get(predicted)),

@@ -26,7 +26,7 @@ from rsbench.report.sections.distances.tables import (
     variant_table,
 )
 from rsbench.report.tables.layout import transfer_title
-from rsbench.report.transfers import drawn_transfers
+from rsbench.report.transfers import drawn_settings, drawn_transfers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,7 +47,7 @@ def drawn_cells(results: RunResults) -> frozenset[str]:
         RecordError: a ``features.npz`` is damaged.
     """
     run = measure_run(results)
-    drawn = (panels_of(rows) for _, rows in _drawn(run))
+    drawn = (panels_of(rows) for each in _drawn(run) for _, rows in _by_setting(*each))
     return frozenset(panel.record.id for panels in drawn for panel in panels)
 
 
@@ -57,6 +57,14 @@ def _drawn(run: MeasuredRun) -> Iterator[tuple[DrawnTransfer, Sequence[MeasuredR
         rows = run.by_transfer.get((each.backbone, each.target))
         if rows:
             yield each, rows
+
+
+def _by_setting(
+    transfer: DrawnTransfer, rows: Sequence[MeasuredRow]
+) -> Iterator[tuple[DrawnTransfer, Sequence[MeasuredRow]]]:
+    """The settings of a transfer that get figures of single methods, each with its rows."""
+    for setting in drawn_settings(transfer, [each.row for each in rows]):
+        yield setting, [each for each in rows if setting.has(each.row)]
 
 
 def _build(results: RunResults) -> tuple[Artefact, ...]:
@@ -78,12 +86,13 @@ def _build(results: RunResults) -> tuple[Artefact, ...]:
 
 def _figures(run: MeasuredRun, links: Links) -> Iterator[Artefact]:
     for transfer, rows in _drawn(run):
-        found = (
-            bar_chart(transfer, rows),
-            matrix_figure(run, transfer, rows),
-            embedding_figure(run, transfer, rows),
-            gain_figure(transfer, rows, links),
-        )
+        found = [bar_chart(transfer, rows)]
+        for each in _by_setting(transfer, rows):
+            found += (
+                matrix_figure(run, *each),
+                embedding_figure(run, *each),
+                gain_figure(*each, links),
+            )
         yield from (each for each in found if each is not None)
     number = len(drawn_transfers(run.results)[:MOST_TRANSFERS])
     more = [transfer_title(each) for each in run.results.transfers[number:]]

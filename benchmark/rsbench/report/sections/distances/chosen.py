@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 RULE = (
     "Method: LoRA where it was run, else the first method of the matrix that is neither the "
-    "linear probe nor full fine-tuning; first setting, first seed."
+    "linear probe nor full fine-tuning; setting as in the title, first seed."
 )
 
 

@@ -1,4 +1,4 @@
-"""Figures of the overview, for each of the first transfers."""
+"""Figures of the overview, for each setting of the first transfers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rsbench.report.artefacts import Absent
 from rsbench.report.sections.overview.gains import gain_figure
 from rsbench.report.sections.overview.scatter import scatters
-from rsbench.report.transfers import drawn_transfers, left_out
+from rsbench.report.transfers import drawn_settings, drawn_transfers, left_out
 
 if TYPE_CHECKING:
     from rsbench.report.artefacts import Artefact
@@ -18,15 +18,13 @@ def build(results: RunResults) -> tuple[Artefact, ...]:
     """Nothing where a transfer has one method alone."""
     artefacts: list[Artefact] = []
     for transfer in drawn_transfers(results):
-        rows = results.rows_of(transfer.backbone, transfer.target)
-        pairs = [
-            pair
-            for pair in results.pairs
-            if (pair.tuned.backbone, pair.tuned.target) == (transfer.backbone, transfer.target)
-        ]
-        artefacts += scatters(transfer, rows)
-        gains = gain_figure(transfer, rows, pairs)
-        artefacts += [gains] if gains else []
+        of_transfer = results.rows_of(transfer.backbone, transfer.target)
+        for setting in drawn_settings(transfer, of_transfer):
+            rows = [row for row in of_transfer if setting.has(row)]
+            pairs = [pair for pair in results.pairs if setting.has(pair.tuned)]
+            artefacts += scatters(setting, rows)
+            gains = gain_figure(setting, rows, pairs)
+            artefacts += [gains] if gains else []
     more = left_out(results)
     if artefacts and more:
         artefacts.append(Absent("overview_others", "Overview of the other transfers", more))

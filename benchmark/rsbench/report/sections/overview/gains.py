@@ -80,9 +80,9 @@ def gain_figure(
 
 
 def _pair_gains(pairs: Sequence[Pair]) -> list[ClassGain]:
-    """Pairs without a place on further axes, LoRA first."""
-    plain = [pair for pair in pairs if not pair.tuned.axes and pair.seeds]
-    ordered = sorted(plain, key=lambda pair: pair.plain.first.cell.method.kind != "lora")
+    """The first pairs, LoRA first."""
+    both = [pair for pair in pairs if pair.seeds]
+    ordered = sorted(both, key=lambda pair: pair.plain.first.cell.method.kind != "lora")
     return [
         ClassGain(
             f"{pair.tuned.full_method} minus {pair.plain.full_method}", pair.plain, pair.tuned
@@ -93,7 +93,7 @@ def _pair_gains(pairs: Sequence[Pair]) -> list[ClassGain]:
 
 def _best_gain(rows: Sequence[Row]) -> list[ClassGain]:
     """The method with the highest mean-class accuracy (linear, full, controls aside) - linear."""
-    plain = [row for row in in_paper_order(rows) if not row.axes and not is_control(row)]
+    plain = [row for row in in_paper_order(rows) if not is_control(row)]
     linear = [row for row in plain if is_reference(row, "linear")]
     others = [
         row

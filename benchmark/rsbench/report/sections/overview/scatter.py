@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from rsbench.report.artefacts import Absent, Artefact, Figure
 from rsbench.report.sections.overview.points import (
-    MethodPoint,
     method_points,
+    names_of,
     pairs_of,
     spread_of,
     undominated,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 #: Most methods in one figure (plain and +metapeft counted each).
 MOST_POINTS = 24
 _MEAN, _TAIL = "mean-class accuracy, %", "tail accuracy, %"
+_SPREAD = "standard deviation over seeds, points"
 
 
 def scatters(transfer: DrawnTransfer, rows: Sequence[Row]) -> list[Artefact]:
@@ -38,24 +39,22 @@ def scatters(transfer: DrawnTransfer, rows: Sequence[Row]) -> list[Artefact]:
     return figures
 
 
-def _tail_figures(transfer: DrawnTransfer, points: Sequence[MethodPoint]) -> list[Artefact]:
+def _tail_figures(transfer: DrawnTransfer, points: Sequence[Row]) -> list[Artefact]:
     title = f"Tail against mean-class accuracy: {transfer.title}"
-    tested = [point for point in points if point.mean("tail") is not None]
+    tested = [row for row in points if _mean(row, "tail") is not None]
     if not tested:
         reason = "no tail class was tested"
         return [Absent(f"tail_overall{transfer.suffix}", title, reason)]
     spread = spread_of(tested)
-    seconds = tuple(point.seconds for point in tested)
+    seconds = tuple(map(_seconds, tested))
     intro = _intro(transfer, tested)
     arrows = "Arrows lead from a method to the same with MetaPEFT" if pairs_of(tested) else ""
     return [
         Figure(
             name=f"tail_overall{transfer.suffix}",
             title=title,
-            caption=_sentences(
-                intro, f"Diameter: {spread.words}", _unknown(spread.by_point), arrows
-            ),
-            draw=partial(_draw_tail, title, tested, spread.by_point, spread.words, 1),
+            caption=_sentences(intro, f"Diameter: {_SPREAD}", _unknown(spread), arrows),
+            draw=partial(_draw_tail, title, tested, spread, _SPREAD, 1),
             alt=_tail_words(tested),
         ),
         Figure(
@@ -68,11 +67,8 @@ def _tail_figures(transfer: DrawnTransfer, points: Sequence[MethodPoint]) -> lis
     ]
 
 
-def _intro(transfer: DrawnTransfer, points: Sequence[MethodPoint]) -> str:
-    rows = [row for point in points for row in point.rows]
-    several = any(len(point.rows) > 1 for point in points)
-    settings = " and over the settings of the matrix" if several else ""
-    return f"{transfer.title}: {split_words(rows)}, {seeds_words(rows)}{settings}"
+def _intro(transfer: DrawnTransfer, points: Sequence[Row]) -> str:
+    return f"{transfer.title}: {split_words(points)}, {seeds_words(points)}"
 
 
 def _unknown(sizes: Sequence[float | None]) -> str:
@@ -83,29 +79,30 @@ def _sentences(*parts: str) -> str:
     return " ".join(f"{part}." for part in parts if part)
 
 
-def _tail_words(points: Sequence[MethodPoint]) -> str:
-    best = max(points, key=lambda point: point.mean("tail") or 0.0)
-    highest = max(points, key=lambda point: point.mean("mean") or 0.0)
+def _tail_words(points: Sequence[Row]) -> str:
+    names = names_of(points)
+    tails, means = ([_mean(row, column) or 0.0 for row in points] for column in ("tail", "mean"))
     words = [
-        f"Highest tail accuracy: {best.name}, {best.mean('tail'):.1f} %",
-        f"Highest mean-class accuracy: {highest.name}, {highest.mean('mean'):.1f} %",
+        f"Highest {what} accuracy: {names[values.index(max(values))]}, {max(values):.1f} %"
+        for what, values in (("tail", tails), ("mean-class", means))
     ]
     for plain, tuned in pairs_of(points):
-        tail, mean = (
-            (points[tuned].mean(column) or 0.0) - (points[plain].mean(column) or 0.0)
-            for column in ("tail", "mean")
-        )
-        words.append(f"{points[tuned].name}: tail {tail:+.1f}, mean {mean:+.1f} points")
+        tail, mean = (values[tuned] - values[plain] for values in (tails, means))
+        words.append(f"{names[tuned]}: tail {tail:+.1f}, mean {mean:+.1f} points")
     return _sentences(*words, "Whether a difference is more than noise is in the table of gains")
 
 
-def _numbers(points: Sequence[MethodPoint]) -> dict[str, int]:
-    return {method: n for n, method in enumerate(dict.fromkeys(p.method for p in points))}
+def _numbers(points: Sequence[Row]) -> dict[str, int]:
+    return {method: n for n, method in enumerate(dict.fromkeys(row.method for row in points))}
+
+
+def _mean(row: Row, column: str) -> float | None:
+    return row.measure(column).mean
 
 
 def _draw_tail(
     title: str,
-    points: Sequence[MethodPoint],
+    points: Sequence[Row],
     sizes: Sequence[float | None],
     size_title: str,
     digits: int,
@@ -114,28 +111,28 @@ def _draw_tail(
     from rsbench.report.figures.scatter import Point, scatter_with_size
 
     numbers, pairs = _numbers(points), pairs_of(points)
-    mixed = any(point.metapeft for point in points)
+    mixed = any(row.metapeft == "yes" for row in points)
     drawn = [
         Point(
-            *(each.name, each.mean("mean") or 0.0, each.mean("tail") or 0.0, size),
+            *(name, _mean(each, "mean") or 0.0, _mean(each, "tail") or 0.0, size),
             number=numbers[each.method],
-            hollow=mixed and not each.metapeft,
+            hollow=mixed and each.metapeft == "no",
         )
-        for each, size in zip(points, sizes, strict=True)
+        for each, name, size in zip(points, names_of(points), sizes, strict=True)
     ]
     return scatter_with_size(drawn, Axis(_MEAN), Axis(_TAIL), size_title, pairs, digits, title)
 
 
-def _parameters(point: MethodPoint) -> float:
-    return float(max(row.trainable for row in point.rows))
+def _parameters(row: Row) -> float:
+    return float(row.trainable)
 
 
-def _seconds(point: MethodPoint) -> float:
-    return point.seconds
+def _seconds(row: Row) -> float:
+    return row.train_seconds
 
 
 #: Name, what it is, and the number, of each cost.
-_COSTS: tuple[tuple[str, str, Callable[[MethodPoint], float]], ...] = (
+_COSTS: tuple[tuple[str, str, Callable[[Row], float]], ...] = (
     ("front_parameters", "trainable parameters", _parameters),
     ("front_seconds", "train seconds", _seconds),
 )
@@ -143,13 +140,14 @@ _COSTS: tuple[tuple[str, str, Callable[[MethodPoint], float]], ...] = (
 
 def _front(
     transfer: DrawnTransfer,
-    points: Sequence[MethodPoint],
+    points: Sequence[Row],
     name: str,
     what: str,
-    cost: Callable[[MethodPoint], float],
+    cost: Callable[[Row], float],
 ) -> Figure:
     title = f"Accuracy against {what}: {transfer.title}"
-    means = [each.mean("mean") or 0.0 for each in points]
+    means = [_mean(each, "mean") or 0.0 for each in points]
+    names = names_of(points)
     best = undominated([cost(each) for each in points], means)
     time = "Wall time depends on the machine and its load" if what == "train seconds" else ""
     return Figure(
@@ -164,34 +162,31 @@ def _front(
         draw=partial(_draw_front, title, points, what, cost, best),
         alt=_sentences(
             f"By ascending {what}, not beaten: "
-            + ", ".join(
-                f"{points[n].name} ({cost(points[n]):,.0f}; {points[n].mean('mean'):.1f} %)"
-                for n in best
-            )
+            + ", ".join(f"{names[n]} ({cost(points[n]):,.0f}; {means[n]:.1f} %)" for n in best)
         ),
     )
 
 
 def _draw_front(
     title: str,
-    points: Sequence[MethodPoint],
+    points: Sequence[Row],
     what: str,
-    cost: Callable[[MethodPoint], float],
+    cost: Callable[[Row], float],
     best: Sequence[int],
 ) -> Drawing:
     from rsbench.report.figures.canvas import Axis
     from rsbench.report.figures.scatter import Point, front
 
     numbers = _numbers(points)
-    mixed = any(point.metapeft for point in points)
+    mixed = any(row.metapeft == "yes" for row in points)
     drawn: list[Point] = [
         Point(
-            *(each.name, cost(each), each.mean("mean") or 0.0, None),
+            *(name, cost(each), _mean(each, "mean") or 0.0, None),
             number=numbers[each.method],
-            hollow=mixed and not each.metapeft,
+            hollow=mixed and each.metapeft == "no",
             faint=n not in best,
         )
-        for n, each in enumerate(points)
+        for n, (each, name) in enumerate(zip(points, names_of(points), strict=True))
     ]
     costs = [cost(each) for each in points]
     log = 10 if min(costs) > 0 and (what != "train seconds" or max(costs) > 8 * min(costs)) else 0

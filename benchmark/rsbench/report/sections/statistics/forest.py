@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 FOREST_METRICS = {"mean": "mean-class accuracy", "tail": "tail accuracy"}
 #: Most pairs in one figure.
 MOST_LINES = 40
+_TWO_SEEDS = (
+    "two seeds: no verdict, and an interval over two seeds spans tens of points (the table "
+    "comparisons has the numbers); run a third seed"
+)
 _SHAPES = {"higher": "higher", "lower": "lower", "within the noise": "noise"}
 
 
@@ -41,6 +45,9 @@ def _figure(metric: str, findings: Sequence[Finding]) -> Artefact:
     if not known:
         reasons = dict.fromkeys(each.comparison.reason for each in findings)
         return Absent(name, title, "; ".join(reasons))
+    known = [each for each in known if len(each.comparison.seeds) != 2]
+    if not known:
+        return Absent(name, title, _TWO_SEEDS)
     # pairs of the plain matrix first: those of an ablation have axis values
     shown = sorted(known, key=lambda each: bool(each.contrast.second.axes))[:MOST_LINES]
     return Figure(
@@ -70,7 +77,8 @@ def _caption(
     if any(each.contrast.differences for each in shown):
         text += " *: the two differ in further settings (table comparisons)."
     if len(known) < len(findings):
-        text += f" {len(findings) - len(known)} pairs could not be compared (table comparisons)."
+        missing = len(findings) - len(known)
+        text += f" {missing} pairs have two seeds or could not be compared (table comparisons)."
     if len(shown) < len(known):
         text += (
             f" The first {len(shown)} of {len(known)} pairs, those without axis values first; all "
