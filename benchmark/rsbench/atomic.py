@@ -59,7 +59,8 @@ def new_folder(final: Path) -> Iterator[Path]:
     temporary.mkdir()
     try:
         yield temporary
-        sync_folder(temporary)
+        if temporary.exists():  # the block may have moved it where it belongs
+            sync_folder(temporary)
         try:
             temporary.rename(final)
         except OSError:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from rsbench.alarms import Floors
 from rsbench.output import READABLE, Lasting
 from rsbench.sweep.log import kept
 from rsbench.sweep.progress import LiveDisplay
@@ -96,7 +97,7 @@ def test_what_was_said_is_kept_without_the_live_lines(tmp_path: Path) -> None:
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=40)
     file = tmp_path / "logs" / "run.log"
-    with kept(console, file), LiveDisplay(console, 2) as display:
+    with kept(console, file), LiveDisplay(console, 2, Floors()) as display:
         display.started(0, "[a] / lora / seed 0")
         display.tick()
         display.refresh()

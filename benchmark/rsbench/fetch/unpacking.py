@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from rsbench.atomic import new_folder
+from rsbench.atomic import new_folder, sync_folder
 from rsbench.errors import DownloadError
 from rsbench.fetch.members import Member, refused, tar_members, zip_members
 from rsbench.fetch.merging import move_into
@@ -61,6 +61,7 @@ def unpack(archive: Path | Sequence[Path], folder: Path, progress: Progress | No
             check_space(folder, parts.length, f"unpacking {where.name}")
             with new_folder(folder.resolve()) as building:
                 _unpack_parts(parts, building, where, progress)
+                sync_folder(building)
                 move_into(building, folder.resolve())
     except DownloadError as error:
         if error.where:

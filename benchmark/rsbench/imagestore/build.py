@@ -183,8 +183,9 @@ def _decode_with(
                 "a process that decodes images died",
                 remedy="see whether memory ran out; a defect in a decoding library ends so, too",
             ) from error
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+        except BaseException as error:
+            # a chunk that is still being written would outlive the folder; Ctrl-C waits for nothing
+            pool.shutdown(wait=isinstance(error, Exception), cancel_futures=True)
             raise
     return [found[number] for number in sorted(found)]
 

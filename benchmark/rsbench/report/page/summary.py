@@ -88,7 +88,7 @@ def summarise_run(results: RunResults) -> Summary:
     return Summary(
         matrix=results.index.matrix,
         finished=len(records) - len(results.failures),
-        cautions=tuple(each.removeprefix("**").removesuffix("**") for each in cautions(results)),
+        cautions=tuple(each.replace("**", "") for each in cautions(results)),
         findings=verdicts(results),
         remarks=remarks(results),
         subject=_subject(results, records),
