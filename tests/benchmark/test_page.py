@@ -319,3 +319,28 @@ class TestSize:
         )
         assert "Training log" in text
         assert "accuracy, %" not in text
+
+
+class TestOrderOfColumns:
+    """Seeds stand behind the numbers, and so do backbone and target that tell no rows apart."""
+
+    def titles(self, rows: list[tuple[str, str, str]]) -> list[str]:
+        names = ("backbone", "target", "method", "seeds", "mean", "verdict")
+        columns = tuple(Column(name, name) for name in names)
+        table = Table("t", "t", columns, tuple((*row, 3, 0.5, "higher") for row in rows))
+        data = table_data(table, {})
+        assert [name for name, _ in data["files"]] == list(names)
+        return [column["title"] for column in data["columns"]]
+
+    def test_one_of_each(self) -> None:
+        found = self.titles([("vit", "aid", "lora"), ("vit", "aid", "linear")])
+        assert found == ["method", "mean", "verdict", "seeds", "backbone", "target"]
+
+    def test_a_backbone_for_each_target(self) -> None:
+        found = self.titles([("vit", "aid", "lora"), ("mae", "dota", "lora")])
+        assert found == ["target", "method", "mean", "verdict", "seeds", "backbone"]
+
+    def test_every_backbone_on_every_target(self) -> None:
+        pairs = [(backbone, target) for backbone in ("vit", "mae") for target in ("aid", "dota")]
+        found = self.titles([(*pair, "lora") for pair in pairs])
+        assert found == ["backbone", "target", "method", "mean", "verdict", "seeds"]

@@ -6,14 +6,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 from browser import Browser, BrowserError, Page, find_browser
-from pages import SCRIPT, hostile_report, long_table, picture
+from pages import (
+    SCRIPT,
+    finished,
+    hostile_report,
+    long_table,
+    picture,
+    report_of,
+    results_of,
+)
+from records import make_run
 
 from rsbench.report.figures.render import render
 from rsbench.report.page import to_html
+from rsbench.report.sections.main import main_table
 from rsbench.report.writers import to_csv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from rsbench.report.build import Report
 
@@ -242,6 +253,36 @@ class TestLooks:
         assert visible(page, "nav")
         page.press("Escape")
         assert not visible(page, "nav")
+
+    @pytest.mark.parametrize(("width", "column"), [(400, "head"), (1280, "mean")])
+    def test_accuracies_stand_within_the_box_of_their_table(
+        self, browser: Browser, tmp_path: Path, width: int, column: str
+    ) -> None:
+        runs = [
+            make_run(f"{method}_of_a_long_name", target=target, backbone=f"{target}_vit", **own)
+            for target in ("aid_long_tailed", "dota_long_tailed")
+            for method, own in (("lora", {"metapeft": True}), ("linear", {}), ("adapter", {}))
+        ]
+        records = [finished(run, n) for n, run in enumerate(runs)]
+        results = results_of(runs, records)
+        file = tmp_path / "report.html"
+        file.write_text(to_html(report_of(results, main_table(results)), {}), encoding="utf-8")
+        page = browser.open(file.as_uri())
+        page.resize(width, 800)
+        heading = (
+            "[...document.querySelectorAll('#main thead th')]"
+            f".find((each) => each.textContent.startsWith('{column}'))"
+        )
+        right = f"{heading}.getBoundingClientRect().right"
+        frame = "document.querySelector('#main .scroll').getBoundingClientRect().right"
+        assert page.evaluate(f"{right} <= {frame}")
+        cut = page.evaluate(
+            "document.querySelector('#main .scroll').scrollWidth > "
+            "document.querySelector('#main .scroll').clientWidth"
+        )
+        assert visible(page, "#main .more") is cut
+        assert page.problems() == []
+        page.close()
 
     def test_the_first_tab_leads_to_the_content(self, page: Page) -> None:
         page.press("Tab")

@@ -1,4 +1,4 @@
-"""``rsbench compare``: a run beside the published numbers, or beside another run."""
+"""``rsbench compare``: a run beside published numbers or another run, or two of its methods."""
 
 from __future__ import annotations
 
@@ -27,35 +27,65 @@ def register(app: typer.Typer) -> None:
 def compare(
     run: Annotated[str, typer.Argument(help="Run folder, or its name below results/.")],
     other: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--with",
             metavar="paper|OTHER_RUN",
             help="'paper' for the published numbers, or another run folder, or its name below "
             "results/ (one that is called paper as ./results/paper).",
         ),
-    ],
+    ] = None,
+    methods: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METHOD,OTHER",
+            help="Two methods of the run, by their names in its tables: METHOD minus OTHER, e.g. "
+            "lora,linear or lora+metapeft,adapter.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Where the tables go; by default the run's tables/."),
     ] = None,
 ) -> None:
-    """Compare a run with the numbers of the paper, or with another run cell by cell.
+    """Compare a run with the paper, with another run cell by cell, or two of its methods.
 
     Only what reproduces the paper's setting is compared with the paper: demo data, stand-in
     backbones, other recipes and the like are named and left out, and a run of nothing else is
-    refused.
+    refused. Two methods are compared by target, backbone and axis values, on the same test images
+    and seeds, with the statistics of the report.
     """
     from rich.console import Console
 
+    from rsbench.errors import SettingsError
     from rsbench.store import RunFolder, find_run
 
     folder = RunFolder(find_run(run))
     console = Console(highlight=False)
-    if other == PAPER:
+    if (other is None) == (methods is None):
+        raise SettingsError(
+            "give either --with or --methods",
+            remedy="--with paper, --with OTHER_RUN, or --methods lora,linear",
+        )
+    if methods is not None:
+        _methods(folder, methods, out, console)
+    elif other == PAPER:
         _with_paper(folder, out, console)
-    else:
+    elif other is not None:
         _with_run(folder, RunFolder(find_run(other)), out, console)
+
+
+def _methods(folder: RunFolder, methods: str, out: Path | None, console: Console) -> None:
+    from rsbench.compare.methods import compare_methods
+    from rsbench.compare.writing import print_table
+
+    table = compare_methods(folder, methods)
+    keys = ("backbone", "target", "setting", "metric", "seeds", "difference", "p_holm", "verdict")
+    print_table(table, keys, console)
+    for line in table.notes:
+        if line.startswith("**"):
+            _say(line.replace("**", ""), console)
+    _write([table], [table], folder, out, console)
 
 
 def _with_paper(folder: RunFolder, out: Path | None, console: Console) -> None:

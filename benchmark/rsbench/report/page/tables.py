@@ -22,14 +22,14 @@ def table_data(table: Table, numbers: Mapping[str, int]) -> dict[str, Any]:
         numbers: place of each cell, by its id, in the list of cells of the page.
 
     Returns:
-        JSON values: ``name``; ``columns`` (title, unit, group, the text of each field, and
-        the numbers to sort by, null where that is the text);
+        JSON values: ``name``; ``columns`` in the order of ``_order`` (title, unit, group, the
+        text of each field, and the numbers to sort by, null where that is the text);
         ``files``: name and fields of each column of the CSV file, or the number of the shown
         column that has the same fields; ``cells``: places of the cells behind each row.
     """
     columns = [
-        _column(column, [row[number] for row in table.rows])
-        for number, column in enumerate(table.columns)
+        _column(table.columns[number], [row[number] for row in table.rows])
+        for number in _order(table)
     ]
     return {
         "name": table.name,
@@ -38,6 +38,32 @@ def table_data(table: Table, numbers: Mapping[str, int]) -> dict[str, Any]:
         "files": _files(table, [each["text"] for each in columns]),
         "cells": [[numbers[each] for each in ids if each in numbers] for ids in table.cells],
     }
+
+
+def _order(table: Table) -> list[int]:
+    """Columns as a narrow screen should show them.
+
+    Backbone and target stand behind the numbers where the other labels tell the rows apart
+    without them: one target for all, say, or one backbone for each target. So does the number of
+    seeds.
+    """
+    keys = [column.key for column in table.columns]
+    values = list(zip(*table.rows, strict=True))
+    labels = [
+        number for number, known in enumerate(values) if all(isinstance(v, str) for v in known)
+    ]
+    moved = [number for number, key in enumerate(keys) if key == "seeds"]
+    for key in ("backbone", "target"):
+        if key in keys and keys.index(key) in labels and len(labels) > 1:
+            rest = [number for number in labels if keys[number] != key]
+            if _different(values, rest) == _different(values, labels):
+                moved.append(keys.index(key))
+                labels = rest
+    return [number for number in range(len(keys)) if number not in moved] + moved
+
+
+def _different(values: Sequence[Sequence[Value]], columns: Sequence[int]) -> int:
+    return len(set(zip(*(values[number] for number in columns), strict=True)))
 
 
 def _column(column: Column, values: Sequence[Value]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ MODULES = (
     "confusion",
     "distances",
     "cost",
+    "settings",
     "definitions",
 )
 

@@ -30,6 +30,10 @@ class TableView {
     this.drawHead();
     this.body = this.table.createTBody();
     this.show();
+    const frame = box.querySelector(".scroll");
+    const watcher = new ResizeObserver(() => { this.more.hidden = frame.scrollWidth <= frame.clientWidth; });
+    watcher.observe(frame);
+    watcher.observe(this.table);
   }
 
   get hasCells() {
@@ -45,7 +49,8 @@ class TableView {
       filter.addEventListener("input", () => this.filter(filter.value));
       tools.append(filter);
     }
-    tools.append(this.count);
+    this.more = element("span", { class: "more" }, "more columns to the right →");
+    tools.append(this.count, this.more);
     if (this.data.rows > PAGE_ROWS) tools.append(this.pager());
     tools.append(button("CSV", () => this.save(), {
       class: "csv", "aria-label": `Download ${this.title} as CSV`, title: "Download all rows as CSV",
@@ -172,7 +177,8 @@ class TableView {
   line(row) {
     const line = element("tr");
     this.columns.forEach((column) => {
-      line.append(element("td", { class: column.kind }, column.text[row]));
+      const text = column.text[row];
+      line.append(element("td", { class: column.kind }, ...(column.keys ? [text] : breakable(text))));
     });
     if (this.hasCells) line.append(this.links(this.data.cells[row]));
     return line;
@@ -206,6 +212,11 @@ function readColumn(column) {
   const keys = column.keys && unpacked(column.keys);
   const long = text.some((each) => each.length > LONG_TEXT);
   return { ...column, text, keys, kind: keys ? "number" : long ? "long" : "short" };
+}
+
+/** A text that may be broken inside names: after "_", "+" and the like. */
+function breakable(text) {
+  return text.split(/(?<=[_+=\/])/).flatMap((part, number) => number ? [element("wbr"), part] : [part]);
 }
 
 function csvField(text) {

@@ -157,6 +157,35 @@ def reference_table(results: RunResults) -> tuple[Artefact, ...]:
     )
 
 
+def methods_table(results: RunResults, findings: Sequence[Finding], name: str) -> Table:
+    """Two methods of a run beside each other.
+
+    Args:
+        results: the run.
+        findings: at least one, all of the same two methods.
+        name: of the table.
+    """
+    contrast = findings[0].contrast
+    difference = f"{contrast.second.full_method} minus {contrast.first.full_method}"
+    labels = RowLabels([each.contrast.second for each in findings])
+    return Table(
+        name=name,
+        title=f"{results.index.matrix}: {difference}, in points",
+        columns=(*labels.columns, Column("reference", "reference"), *_COLUMNS),
+        rows=tuple(
+            (*labels.fields(f.contrast.second), f.contrast.first.method_and_setting, *_fields(f))
+            for f in findings
+        ),
+        notes=(
+            *limits(results),
+            *_different(findings),
+            _family(f"comparisons of {difference}", findings),
+            *_explained(results, findings),
+        ),
+        cells=tuple(_cells(each) for each in findings),
+    )
+
+
 def _explained(results: RunResults, findings: Sequence[Finding]) -> tuple[str, ...]:
     """What the columns are, and what an unpaired comparison is where there is one."""
     facts = {"draws": statistics_of(results).draws, "both": P_BOTH, "disagree": MAY_DISAGREE}

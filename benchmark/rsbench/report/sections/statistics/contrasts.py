@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from rsbench.report.results import RunResults
     from rsbench.report.rows import Row
 
-Family = Literal["metapeft", "linear", "full"]
+Family = Literal["metapeft", "linear", "full", "methods"]
 
 #: What the first row of a family's comparisons is, in words.
 REFERENCES: dict[Family, str] = {
     "metapeft": "the same method without MetaPEFT",
     "linear": "the linear probe",
     "full": "full fine-tuning",
+    "methods": "the other method",
 }
 
 
@@ -86,6 +87,44 @@ def reference_contrasts(results: RunResults, family: Family) -> tuple[Contrast, 
     return tuple(found)
 
 
+def method_contrasts(results: RunResults, method: str, other: str) -> tuple[Contrast, ...]:
+    """Rows of one method beside those of another: same transfer, same place on further axes.
+
+    A row without a place on an axis (the linear probe beside an axis of LoRA) stands beside each
+    value of it. Where several rows fit equally well, there is no comparison.
+
+    Args:
+        results: the run.
+        method: full name, as tables show it; its accuracy is the minuend.
+        other: full name of what is subtracted.
+    """
+    ours, theirs = (
+        [row for row in results.rows if row.full_method == name] for name in (method, other)
+    )
+    pairs = [(row, near) for row in ours for near in _beside(row, theirs)]
+    pairs += [(near, row) for row in theirs for near in _beside(row, ours)]
+    once = {(row.ids, row.label, near.ids, near.label): (row, near) for row, near in pairs}
+    return tuple(
+        Contrast("methods", near, row, _differences(near, row, "methods"))
+        for row, near in once.values()
+    )
+
+
+def _beside(row: Row, others: Sequence[Row]) -> list[Row]:
+    """The row of another method that stands beside this one; nothing where several could."""
+    fitting = [
+        each
+        for each in others
+        if (each.backbone, each.target) == (row.backbone, row.target)
+        and each.evaluated_on == row.evaluated_on
+        and (each.axes.items() <= row.axes.items() or row.axes.items() <= each.axes.items())
+    ]
+    most = max((len(each.axes.items() & row.axes.items()) for each in fitting), default=0)
+    nearest = [each for each in fitting if len(each.axes.items() & row.axes.items()) == most]
+    contrast = _nearest(row, nearest, "methods")
+    return [contrast.first] if contrast is not None else []
+
+
 def _fits(row: Row, family: Family) -> bool:
     """PEFT methods are compared with both references, full fine-tuning with the linear probe."""
     if is_reference(row, "linear"):
@@ -104,7 +143,9 @@ def is_reference(row: Row, family: Family) -> bool:
 
 
 def _nearest(row: Row, references: Sequence[Row], family: Family) -> Contrast | None:
-    candidates = [Contrast(family, each, row, _differences(each, row)) for each in references]
+    candidates = [
+        Contrast(family, each, row, _differences(each, row, family)) for each in references
+    ]
     if not candidates:
         return None
     fewest = min(len(each.differences) for each in candidates)
@@ -112,10 +153,11 @@ def _nearest(row: Row, references: Sequence[Row], family: Family) -> Contrast | 
     return best[0] if len(best) == 1 else None
 
 
-def _differences(first: Row, second: Row) -> tuple[str, ...]:
+def _differences(first: Row, second: Row, family: Family) -> tuple[str, ...]:
     """Settings beside the method in which two rows of a transfer differ."""
+    compared = ("method", "metapeft") if family == "methods" else ("method",)
     ours, theirs = flat(setting_of(first.first)), flat(setting_of(second.first))
-    keys = sorted(key for key in {*ours, *theirs} if key.split(".")[0] != "method")
+    keys = sorted(key for key in {*ours, *theirs} if key.split(".")[0] not in compared)
     return tuple(
         f"{key}: {ours.get(key)} and {theirs.get(key)}"
         for key in keys

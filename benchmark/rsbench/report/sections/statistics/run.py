@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rsbench.report.sections.statistics.comparisons import Comparison, Finding, judge
 from rsbench.report.sections.statistics.contrasts import (
+    Contrast,
     Family,
     metapeft_contrasts,
     reference_contrasts,
@@ -68,10 +69,14 @@ class RunStatistics:
                 contrasts = metapeft_contrasts(self._results)
             else:
                 contrasts = reference_contrasts(self._results, family)
-            self._compare_all([(each.first, each.second) for each in contrasts])
-            compared = [self.compare(each.first, each.second) for each in contrasts]
-            self._findings[family] = tuple(judge(contrasts, compared))
+            self._findings[family] = self.judged(contrasts)
         return self._findings[family]
+
+    def judged(self, contrasts: Sequence[Contrast]) -> tuple[Finding, ...]:
+        """Comparisons on every metric; those on one metric are corrected together."""
+        self._compare_all([(each.first, each.second) for each in contrasts])
+        compared = [self.compare(each.first, each.second) for each in contrasts]
+        return tuple(judge(contrasts, compared))
 
     @cached_property
     def of_pair(self) -> dict[tuple[tuple[str, ...], tuple[str, ...], str], Finding]:
