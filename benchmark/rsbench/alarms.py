@@ -20,7 +20,7 @@ _CURE = (
     "a lower learning rate, warm-up (recipe.warm_up), recipe.gradient_clip or a smaller scale "
     "(alpha) usually helps"
 )
-_SLOW = "a higher learning rate or more epochs usually help; where it collapsed, a lower rate does"
+_SLOW = "a higher learning rate or more epochs usually help; a lower rate where accuracy collapsed"
 
 
 def alarms(epochs: tuple[EpochLog, ...], metrics: Metrics) -> tuple[str, ...]:

@@ -100,7 +100,8 @@ def test_warnings_follow_the_line_of_their_cell(terminal: bool) -> None:
     lines = [line.rstrip() for line in text.splitlines() if "warning" in line]
     assert lines == [
         "  warning: it fell: do that",
-        "  warning: below lora on the frozen features (75.0 %)",
+        "  warning: below lora on the frozen features (75.0 %): another learning rate or more "
+        "epochs usually help",
     ]
 
 

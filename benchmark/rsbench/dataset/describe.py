@@ -112,7 +112,7 @@ class Description:
         side = Recipe().stored_side
         large = sum(int((each.sizes.min(axis=1) > side).sum()) for each in self.surveys.values())
         kept = f"{size} and are kept so, if that is no more than half of the free disk"
-        shrunk = f"; {large:,} with a short side above {side} pixels are shrunk to it"
+        shrunk = f"; those with a short side above {side} pixels are shrunk to it ({large:,})"
         return kept + (shrunk if large else "")
 
     def _images(self, split: SplitName) -> dict[str, Any]:

@@ -94,8 +94,8 @@ def _below_the_floor(rows: Sequence[Row]) -> list[str]:
         ]
         if below:
             lines.append(
-                f"**below {floor.label} ({height:.1f} %), which trains nothing of the backbone**: "
-                f"{shortened(below)}"
+                f"**below {floor.label} ({height:.1f} %), a head fitted to the frozen features** "
+                f"({shortened(below)}): another learning rate or more epochs usually help"
             )
     return lines
 

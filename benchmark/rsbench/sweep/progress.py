@@ -194,7 +194,10 @@ def warnings(record: Record, floors: Floors) -> list[str]:
     floor = floors.above(record)
     if floor is not None and floor.metrics is not None:
         accuracy = 100 * floor.metrics.mean_class
-        found.append(f"below {floor.cell.method.name} on the frozen features ({accuracy:.1f} %)")
+        found.append(
+            f"below {floor.cell.method.name} on the frozen features ({accuracy:.1f} %): another "
+            "learning rate or more epochs usually help"
+        )
     return found
 
 
