@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable
+import math
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -17,8 +19,10 @@ from rsbench import registry
 from rsbench.atomic import write_file
 from rsbench.errors import RsbenchError
 from rsbench.heldout import check_split, split_train
+from rsbench.method import FittedMethod
 from rsbench.plan import CellRun, silent
 from rsbench.sources import Activity, checked_options
+from rsbench.wording import counted
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,6 +31,9 @@ if TYPE_CHECKING:
     from rsbench.cell import Cell
     from rsbench.folders import Folders
     from rsbench.plan import Plan
+
+#: A training of fewer steps is remarked on: the methods' learning rates were tried on hundreds.
+FEW_STEPS = 50
 
 
 def check_fit(runs: Iterable[CellRun], folders: Folders, activity: Activity = silent) -> None:
@@ -72,30 +79,54 @@ def review(plan: Plan, ids: Collection[str]) -> dict[str, list[str]]:
         SettingsError: a strategy cannot train by the recipe of a cell, or the slice that it holds
             out cannot be; the cell or the target is named.
     """
-    remarks: dict[str, list[str]] = {}
+    remarks: defaultdict[str, list[str]] = defaultdict(list)
     samples: dict[tuple[int, str], int] = {}
     for each in plan.cells:
         cell = each.cell
         if each.run is None or each.run.id not in ids:
             continue
-        target, _ = plan.stores[each.settings]
+        target, kept_side = plan.stores[each.settings]
         key = (id(target), cell.recipe.model_dump_json())
         if key not in samples:
             split = split_train(target.train.labels, cell.recipe)
             check_split(split, target, cell.recipe)
             samples[key] = len(split.train)
-        if cell.metapeft is None:
-            continue
-        kind = registry.strategy_class(cell.metapeft.kind)
-        strategy = kind(checked_options(kind.Options, cell.metapeft))
-        try:
-            found = strategy.review(samples[key], cell.recipe)
-        except RsbenchError as error:
-            what = f"{cell.label}: {error.what}"
-            raise type(error)(what, where=error.where, remedy=error.remedy) from error
-        for remark in found:
-            remarks.setdefault(remark, []).append(cell.label)
-    return remarks
+        for remark in _remarks(cell, samples[key], kept_side):
+            remarks[remark].append(cell.label)
+    return dict(remarks)
+
+
+def _remarks(cell: Cell, samples: int, kept_side: int) -> Iterator[str]:
+    """What to say of a cell with so many training images, kept at this short side at most."""
+    recipe = cell.recipe
+    if kept_side > recipe.stored_side:
+        yield (
+            f"images are kept at a short side of {kept_side} pixels, as the test needs, not of "
+            f"{recipe.stored_side} (recipe.stored_side)"
+        )
+    if is_fitted(cell):
+        return
+    steps = recipe.epochs * math.ceil(samples / recipe.batch_size)
+    if steps < FEW_STEPS:
+        yield (
+            f"{counted(steps, 'training step')} in all ({samples:,} images, batches of "
+            f"{recipe.batch_size}, {counted(recipe.epochs, 'epoch')}): rates are meant for many "
+            "more; more epochs or a smaller recipe.batch_size give them"
+        )
+    if cell.metapeft is None:
+        return
+    kind = registry.strategy_class(cell.metapeft.kind)
+    strategy = kind(checked_options(kind.Options, cell.metapeft))
+    try:
+        yield from strategy.review(samples, recipe)
+    except RsbenchError as error:
+        what = f"{cell.label}: {error.what}"
+        raise type(error)(what, where=error.where, remedy=error.remedy) from error
+
+
+def is_fitted(cell: Cell) -> bool:
+    """Whether the cell's head is fitted, not trained: such take seconds."""
+    return issubclass(registry.method_class(cell.method.kind), FittedMethod)
 
 
 def _by_backbone(runs: Iterable[CellRun]) -> list[list[CellRun]]:
