@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
@@ -17,7 +18,8 @@ from typing import TYPE_CHECKING
 import rsbench
 from rsbench import registry
 from rsbench.atomic import write_file
-from rsbench.errors import RsbenchError
+from rsbench.errors import PluginError, RsbenchError
+from rsbench.foreign import contained
 from rsbench.heldout import check_split, split_train
 from rsbench.method import FittedMethod
 from rsbench.plan import CellRun, silent
@@ -32,12 +34,16 @@ if TYPE_CHECKING:
     from rsbench.folders import Folders
     from rsbench.plan import Plan
 
+_log = logging.getLogger("rsbench")
+
 #: A training of fewer steps is remarked on: the methods' learning rates were tried on hundreds.
 FEW_STEPS = 50
 
 
 def check_fit(runs: Iterable[CellRun], folders: Folders, activity: Activity = silent) -> None:
     """Build each distinct backbone once and attach each distinct method to it.
+
+    What a plugin raises that is none of rsbench's errors is left to its cells, with a warning.
 
     Args:
         runs: the cells that are about to be trained.
@@ -54,7 +60,9 @@ def check_fit(runs: Iterable[CellRun], folders: Folders, activity: Activity = si
         if mark.exists():
             continue
         with activity(f"checking that {cells[0].cell.backbone.name} fits its weights"):
-            _attach_all([run.cell for run in cells], folders)
+            fits = _attach_all([run.cell for run in cells], folders)
+        if not fits:
+            continue
         try:
             write_file(mark, b"")
         except OSError as error:
@@ -118,7 +126,8 @@ def _remarks(cell: Cell, samples: int, kept_side: int) -> Iterator[str]:
     kind = registry.strategy_class(cell.metapeft.kind)
     strategy = kind(checked_options(kind.Options, cell.metapeft))
     try:
-        yield from strategy.review(samples, recipe)
+        with contained(f"reviewing {cell.full_method}"):
+            yield from strategy.review(samples, recipe)
     except RsbenchError as error:
         what = f"{cell.label}: {error.what}"
         raise type(error)(what, where=error.where, remedy=error.remedy) from error
@@ -146,30 +155,53 @@ def _digest(runs: list[CellRun]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def _attach_all(cells: list[Cell], folders: Folders) -> None:
-    backbone = _open(cells[0], folders)
-    network = backbone.build()
+def _attach_all(cells: list[Cell], folders: Folders) -> bool:
+    """Whether all went well; where not, a plugin is at fault, and its cells will say so."""
+    import torch
+
+    from rsbench.training.isolation import own_state
+
+    with own_state(0, torch.get_num_threads()):
+        return _all_fit(cells, folders)
+
+
+def _all_fit(cells: list[Cell], folders: Folders) -> bool:
+    built: tuple[Backbone, nn.Module] | None = None
+    failed = False
     for cell in cells:
         try:
-            _attach(cell, backbone, network)
-        except RsbenchError as error:
-            what = f"{cell.full_method} on {cell.backbone.name}: {error.what}"
-            raise type(error)(what, where=error.where, remedy=error.remedy) from error
+            built = built or _built(cell, folders)
+            _attach(cell, *built)
+        except PluginError as error:
+            _log.warning("%s; these cells will fail", error.what)
+            built, failed = None, True  # the network may be half changed
+    return not failed
 
 
 def _attach(cell: Cell, backbone: Backbone, network: nn.Module) -> None:
     """Attach the cell's method, ask its strategy, and detach again."""
     from rsbench.training.model import attach_method, make_method
 
-    attachment = attach_method(make_method(cell), 0, backbone, network, number_of_classes=2)
+    label = f"{cell.full_method} on {cell.backbone.name}"
     try:
-        if cell.metapeft is not None:
-            strategy = registry.strategy_class(cell.metapeft.kind)
-            strategy(checked_options(strategy.Options, cell.metapeft)).check(attachment)
-    finally:
-        attachment.detach()
+        with contained(f"attaching {label}"):
+            attachment = attach_method(make_method(cell), 0, backbone, network, number_of_classes=2)
+            try:
+                if cell.metapeft is not None:
+                    strategy = registry.strategy_class(cell.metapeft.kind)
+                    strategy(checked_options(strategy.Options, cell.metapeft)).check(attachment)
+            finally:
+                attachment.detach()
+    except PluginError:
+        raise
+    except RsbenchError as error:
+        what = f"{label}: {error.what}"
+        raise type(error)(what, where=error.where, remedy=error.remedy) from error
 
 
-def _open(cell: Cell, folders: Folders) -> Backbone:
+def _built(cell: Cell, folders: Folders) -> tuple[Backbone, nn.Module]:
     kind = registry.backbone_class(cell.backbone.kind)
-    return kind.open(cell.backbone.name, checked_options(kind.Options, cell.backbone), folders)
+    options = checked_options(kind.Options, cell.backbone)
+    with contained(f"building {cell.backbone.name}"):
+        backbone = kind.open(cell.backbone.name, options, folders)
+        return backbone, backbone.build()
