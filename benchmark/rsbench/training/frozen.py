@@ -77,7 +77,7 @@ def cached_features(
 
 
 def _keep(path: Path, features: NDArray[np.float32]) -> None:
-    with new_file(path) as temporary, temporary.open("xb") as stream:
+    with new_file(path) as temporary, temporary.open("wb") as stream:
         np.savez(stream, features=features)
 
 
