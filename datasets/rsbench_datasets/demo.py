@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from rsbench.atomic import new_folder
+from rsbench.atomic import new_folder, remove_folder, write_file
 from rsbench.cores import usable_cores
 from rsbench.errors import TargetError
 from rsbench.settings import Settings
+from rsbench.system import remedy_for
 from rsbench.target import KnownCounts, Target
 from rsbench_datasets.demo_world import WORLD_VERSION
 from rsbench_datasets.dota.options import CropOptions
 from rsbench_datasets.dota.target import Dota
+from rsbench_datasets.files.digests import hash_file
 from rsbench_datasets.fusrs.target import Fusrs
 from rsbench_datasets.inat2018.target import INat2018, TaxonomyOptions
 
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 #: The world that is reported on. The world and the settings were developed on other seeds (0 to
 #: 3, and 101): this one was first rendered when both were frozen.
 WORLD_SEED = 7
+
+#: SHA-256 of the files of a world as they were rendered, so that 'prepare' mends a damaged one.
+CHECKSUMS = "SHA256SUMS"
 
 DISCLAIMER = "demo data: rendered, not real imagery"
 
@@ -57,28 +62,48 @@ def world_folder(world_seed: int, folders: Folders) -> Path:
 
 
 def render(world_seed: int, folders: Folders, progress: Progress | None = None) -> Path:
-    """Render the world where it is not there yet; return its folder.
+    """Render the world where it is not there as it was rendered; return its folder.
 
     Processes that render at once do the work twice and do each other no harm.
 
     Raises:
-        TargetError: the data folder cannot be written.
+        TargetError: the data folder cannot be read or written.
     """
     folder = world_folder(world_seed, folders)
-    if folder.is_dir():
-        return folder
     from rsbench_datasets.demo_world.world import render_world
 
     try:
+        if _is_whole(folder):
+            return folder
+        if folder.exists():
+            remove_folder(folder)
         with new_folder(folder) as building:
             render_world(building, seed=world_seed, workers=usable_cores(), progress=progress)
+            files = sorted(each for each in building.rglob("*") if each.is_file())
+            lines = [f"{hash_file(each)}  {each.relative_to(building)}" for each in files]
+            write_file(building / CHECKSUMS, "\n".join(lines).encode())
     except OSError as error:
+        other = "free space there, or name another folder with --data-dir or RSBENCH_DATA"
         raise TargetError(
             f"the demo world cannot be written: {error}",
             where=folder,
-            remedy="free space there, or name another folder with --data-dir or RSBENCH_DATA",
+            remedy=remedy_for(error, other),
         ) from error
     return folder
+
+
+def _is_whole(world: Path) -> bool:
+    """Whether every file of a world is as it was rendered.
+
+    Raises:
+        OSError: it cannot be read, which is not the world's fault.
+    """
+    try:
+        lines = (world / CHECKSUMS).read_text(encoding="utf-8").splitlines()
+        pairs = [line.split("  ", 1) for line in lines]
+        return bool(pairs) and all(hash_file(world / name) == digest for digest, name in pairs)
+    except (FileNotFoundError, ValueError):
+        return False
 
 
 class RenderedTarget(Target):

@@ -1,5 +1,6 @@
 import functools
 import logging
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -192,3 +193,38 @@ def test_the_real_renderer_fits(folders: Folders, monkeypatch: pytest.MonkeyPatc
     assert (root / "dota" / "samples.csv").is_file()
     assert (root / "fusrs" / "datasets" / "FUSRS" / "train.txt").is_file()
     assert (root / "inat" / "train2018.json").is_file()
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "index", "sums"])
+def test_preparing_again_mends_a_damaged_world(
+    renders: list[int], folders: Folders, damage: str
+) -> None:
+    root = DemoFusrs.prepare(DemoFusrs.Options(), folders)
+    DemoFusrs.prepare(DemoFusrs.Options(), folders)
+    assert len(renders) == 1
+    whole = DemoFusrs.open("ships", DemoFusrs.Options(), folders).content_hash
+    picture = next(root.rglob("*.png"))
+    if damage == "cut":
+        picture.write_bytes(picture.read_bytes()[:-20])
+    if damage == "gone":
+        picture.unlink()
+    if damage == "index":
+        next(root.rglob("train.txt")).write_text("?")
+    if damage == "sums":
+        (root.parent / demo.CHECKSUMS).write_bytes(b"\xff")
+    DemoFusrs.prepare(DemoFusrs.Options(), folders)
+    assert len(renders) == 2
+    assert DemoFusrs.open("ships", DemoFusrs.Options(), folders).content_hash == whole
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_world_that_may_not_be_read_is_not_rendered_over(
+    renders: list[int], folders: Folders
+) -> None:
+    root = DemoFusrs.prepare(DemoFusrs.Options(), folders)
+    picture = next(root.rglob("*.png"))
+    picture.chmod(0)
+    with pytest.raises(TargetError) as error:
+        DemoFusrs.prepare(DemoFusrs.Options(), folders)
+    assert "who may read" in error.value.remedy
+    assert picture.exists()
