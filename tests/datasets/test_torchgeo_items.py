@@ -106,6 +106,7 @@ class TestLabels:
             ({"image_s1": IMAGE, "label": 1}, r"has no image \(it has: image_s1, label\)"),
             ({"image": IMAGE, "label": torch.tensor([0, 1, 1])}, "has 3 labels, not one"),
             ({"image_s1": IMAGE, "label": torch.tensor([0, 1, 1])}, "has 3 labels, not one"),
+            ({"image": IMAGE, "label": torch.tensor([1]), "bbox_xyxy": IMAGE}, "labels of objects"),
             ({"image": IMAGE, "label": torch.tensor([])}, "has 0 labels, not one"),
             ({"image": IMAGE, "label": torch.tensor(13.5)}, "label 13.5, which is no class"),
             ({"image": IMAGE, "label": float("nan")}, "label nan, which is no class"),

@@ -134,6 +134,10 @@ def _misfit(item: Any) -> str:
     """Why an item of a torchgeo data set is not one image with one class; "" where it is."""
     if not isinstance(item, dict):
         return f"is a {type(item).__name__}, not a dictionary"
+    if any(
+        key.startswith("bbox") for key in item
+    ):  # where every image has one object, all else would fit
+        return f"has labels of objects, not of the scene (it has: {', '.join(item)})"
     label = np.asarray(item.get("label", 0))
     if label.size != 1:
         return f"has {label.size} labels, not one"
