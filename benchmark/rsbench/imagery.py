@@ -188,7 +188,8 @@ def check_values(target: str, imagery: Imagery, highest: NDArray[np.float64]) ->
         raise BandError(
             f"{target}: its brightest value is {highest.max():.0f} where "
             f"{imagery.full_scale:g} is full scale: the images are black",
-            remedy=_brighten(imagery, float(highest.max())),
+            remedy="check the files; or, where the target has the option 'pixels', "
+            f"{_brighten(imagery, float(highest.max()))}",
         )
 
 

@@ -217,6 +217,11 @@ class Target(ABC):
         """The split called "train" or "test"."""
         return self.train if split == "train" else self.test
 
+    @classmethod
+    def advice(cls, option: str, text: str) -> str:
+        """``text``, a part of a remedy, where the target has the ``option`` it names; else ""."""
+        return text if option in cls.Options.model_fields else ""
+
     def add_remarks(self, remarks: Iterable[str]) -> None:
         """Add facts that show only when the images are decoded, each once."""
         self.remarks = (*self.remarks, *(each for each in remarks if each not in self.remarks))
@@ -255,7 +260,8 @@ class Target(ABC):
             raise TargetError(
                 f"{self.name}: classes without a training sample: {', '.join(without)}",
                 where=location,
-                remedy="add samples of these classes to train, or leave the classes out",
+                remedy="add samples of these classes to train"
+                + self.advice("classes", ", or leave the classes out with the option 'classes'"),
             )
         self.groups.check(classes)
 

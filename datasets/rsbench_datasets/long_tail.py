@@ -135,7 +135,7 @@ def _wanted_sizes(
     if without:
         raise TargetError(
             f"no long tail can be made: classes without a training sample: {', '.join(without)}",
-            remedy="add samples of these classes, or leave the classes out",
+            remedy="add samples of these classes",
         )
     ranked = _ranked(available, options)
     largest = _largest(available[ranked[0]], class_names[ranked[0]], options)

@@ -29,6 +29,7 @@ from rsbench.imagestore import (
     open_store,
     value_range,
 )
+from rsbench.settings import Settings
 from rsbench.target import SplitName
 
 Pixels = NDArray[np.uint8]
@@ -381,6 +382,18 @@ class TestBadImages:
         assert "4.png" in error.value.what
         assert "on_bad_image: skip" in error.value.remedy
         assert list((folders.cache / "images").iterdir()) == []
+
+    def test_no_option_is_named_that_there_is_not(self, folders: Folders) -> None:
+        class Plain(Pictures):
+            Options = Settings
+
+        with pytest.raises(ImageError, match="1 image of train") as error:
+            open_store(Plain([None, picture(4, 5)]), "train", 8, folders)
+        assert error.value.remedy == "restore them from their source"
+        lost = Plain([None, picture(4, 5)], labels=[0, 1], on_bad_image="skip")
+        with pytest.raises(TargetError, match="left of: class 0") as lost_class:
+            open_store(lost, "train", 8, folders)
+        assert lost_class.value.remedy == "restore images of these classes"
 
     def test_are_skipped_and_counted_when_asked_to(self, folders: Folders) -> None:
         store = open_store(self.pictures(1, 4), "train", 8, folders)

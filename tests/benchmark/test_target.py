@@ -62,6 +62,17 @@ def test_reads_in_bulk_one_after_the_other() -> None:
     assert len(list(Numbers().read_many("test", [0, 1]))) == 2
 
 
+def test_remedies_name_options_that_there_are() -> None:
+    class Chosen(Numbers):
+        class Options(Settings):
+            classes: tuple[str, ...] = ()
+
+    for kind, named in ((Numbers, False), (Chosen, True)):
+        with pytest.raises(TargetError, match="without a training sample: cow") as error:
+            kind(train=split(0, 1))
+        assert ("option 'classes'" in error.value.remedy) is named
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -54,6 +54,19 @@ def source20(tmp_path: Path, make_dota_source: MakeSource) -> Path:
     return tmp_path / "dota-v2.0"
 
 
+@pytest.fixture
+def torchgeo_layout(tmp_path: Path, make_dota_source: MakeSource) -> Path:
+    """As torchgeo unpacks versions 1.0 and 2.0 into one folder, without its samples.csv."""
+    for split in ("train", "val"):
+        for version, classes in ((V1_0, CLASSES), (V2_0, V2_0.classes)):
+            scenes = {f"P1-{split}": objects(dict.fromkeys(classes, 2))}
+            if version is V2_0:
+                scenes |= {f"P2-{split}": objects({"airport": 3}), f"P3-{split}": []}
+            labels = f"annotations/version{version.number}"
+            make_dota_source(tmp_path / "torchgeo" / split, scenes, labels=labels)
+    return tmp_path / "torchgeo"
+
+
 def opened(kind: type[Dota], folders: Folders, **options: Any) -> Dota:
     return kind.open(kind.__name__, kind.Options.model_validate(options), folders)
 
@@ -79,6 +92,39 @@ def test_dota20(source20: Path, folders: Folders) -> None:
     groups = target.groups
     assert [len(groups.head), len(groups.medium), len(groups.tail)] == [6, 6, 6]
     assert {16, 17} <= set(groups.head)
+
+
+def test_torchgeos_layout(
+    torchgeo_layout: Path, folders: Folders, caplog: pytest.LogCaptureFixture
+) -> None:
+    Dota.prepare(Dota.Options(), folders, source=torchgeo_layout)
+    assert "2 scenes of other versions alone are left out" in caplog.text
+    target = opened(Dota, folders)
+    assert target.train.counts(15).tolist() == [2] * 15
+    assert {sample.split("/")[-1].split("_")[0] for sample in target.test.ids} == {"P1-val"}
+    Dota20.prepare(Dota20.Options(), folders, source=torchgeo_layout)
+    assert opened(Dota20, folders).train.counts(18).tolist() == [2] * 16 + [5, 2]
+    assert opened(Dota, folders).content_hash == target.content_hash
+
+
+def test_one_split_of_torchgeos_layout(torchgeo_layout: Path, folders: Folders) -> None:
+    for split in ("train", "val"):
+        Dota20.prepare(Dota20.Options(), folders, source=torchgeo_layout / split, split=split)
+    assert len(opened(Dota20, folders).test) == 39
+    (torchgeo_layout / "val" / "annotations" / "version2.0" / "P3-val.txt").unlink()
+    with pytest.raises(TargetError, match="1 scenes have an image or annotations but not both"):
+        Dota20.prepare(Dota20.Options(), folders, source=torchgeo_layout)
+
+
+def test_torchgeos_folder_as_it_is(torchgeo_layout: Path, folders: Folders) -> None:
+    lines = [",image_path,annotation_path,split,version"]
+    for number, split in enumerate(("train", "val")):
+        name = f"P1-{split}"
+        place = f"{split}/annotations/version1.0/{name}.txt"
+        lines.append(f"{number},{split}/images/{name}.png,{place},{split},1.0")
+    (torchgeo_layout / "samples.csv").write_text("\n".join(lines) + "\n")
+    target = opened(Dota, folders, root=str(torchgeo_layout))
+    assert target.train.counts(15).tolist() == [2] * 15
 
 
 def test_groups_do_not_depend_on_the_subset(source15: Path, folders: Folders) -> None:

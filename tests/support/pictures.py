@@ -23,6 +23,9 @@ def picture(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
 class Pictures(Target):
     """Pictures in memory, None for one that does not decode; it counts how often it is read."""
 
+    class Options(Settings):
+        on_bad_image: OnBadImage = "error"
+
     def __init__(
         self,
         pictures: Sequence[Any],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import wave
 from pathlib import Path
 from typing import Any
 
@@ -122,15 +121,10 @@ def fire_risk(root: Path, counts: dict[str, int]) -> Path:
 
 
 def advance(root: Path, count: int) -> Path:
-    """ADVANCE: a picture and a sound of one name in two trees."""
+    """ADVANCE without its sounds: JPEG pictures, no splits."""
     for label, name in enumerate(ADVANCE):
         for number in range(count):
             picture(root / "vision" / name / f"{label:03}{number}_1.jpg", 100 * label + number)
-            sound = root / "sound" / name / f"{label:03}{number}_1.wav"
-            sound.parent.mkdir(parents=True, exist_ok=True)
-            with wave.open(str(sound), "wb") as stream:
-                stream.setparams((1, 2, 22050, 0, "NONE", "not compressed"))
-                stream.writeframes(bytes(64))
     return root
 
 

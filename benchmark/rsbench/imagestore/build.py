@@ -121,8 +121,11 @@ def bad_images(target: Target, split: SplitName, messages: list[str]) -> ImageEr
     number = "1 image" if len(messages) == 1 else f"{len(messages)} images"
     return ImageError(
         f"{target.name}: {number} of {split} cannot be used:{listed}{more}",
-        remedy="restore them from their source, or set the option 'on_bad_image: skip' where the "
-        "kind of target has it: they are then left out, counted and recorded",
+        remedy="restore them from their source"
+        + target.advice(
+            "on_bad_image",
+            ", or leave them out, counted and recorded, with the option 'on_bad_image: skip'",
+        ),
     )
 
 

@@ -157,7 +157,8 @@ def _check(target: Target, split: SplitName, images: ImageSet) -> None:
         if empty:
             raise TargetError(
                 f"{target.name}: no training image that can be used is left of: {', '.join(empty)}",
-                remedy="restore images of these classes, or leave the classes out",
+                remedy="restore images of these classes"
+                + target.advice("classes", ", or leave the classes out with the option 'classes'"),
             )
     if not len(labels):
         raise TargetError(

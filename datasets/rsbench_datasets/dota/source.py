@@ -1,4 +1,4 @@
-"""Lay out the files of an original DOTA folder as torchgeo reads them, by symbolic links."""
+"""Link the files of a DOTA folder, original or torchgeo's, into the prepared one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rsbench.errors import TargetError
 from rsbench.image_files import look_below
 from rsbench_datasets.dota.layout import add_scenes, annotations_folder, images_folder
-from rsbench_datasets.dota.versions import SPLITS, DotaSplit, DotaVersion
+from rsbench_datasets.dota.versions import SPLITS, V1_0, V1_5, V2_0, DotaSplit, DotaVersion
 from rsbench_datasets.files.links import link_file
 
 if TYPE_CHECKING:
@@ -27,12 +27,13 @@ def link_source(
     split: str | None,
     progress: Progress | None = None,
 ) -> list[DotaSplit]:
-    """Lay out the files of an original DOTA folder under ``root``.
+    """Lay out the files of a DOTA folder under ``root``.
 
     Args:
         source: folder with ``images`` and annotations (``labelTxt``,
-            ``labelTxt-v1.5/DOTA-v1.5_train``, ...); or, without ``split``, a folder that has
-            such folders as ``train`` and ``val``. Scenes may lie in folders below ``images``.
+            ``labelTxt-v1.5/DOTA-v1.5_train``, torchgeo's ``annotations/version1.5``, ...); or,
+            without ``split``, a folder that has such folders as ``train`` and ``val``. Scenes may
+            lie in folders below ``images``; those of other versions alone are left out.
         root: prepared folder; what it holds already stays.
         version: version of the annotations.
         split: the split that ``source`` holds.
@@ -82,7 +83,7 @@ def _parts(source: Path, split: str | None) -> dict[DotaSplit, Path]:
 
 
 def _pairs(source: Path, split: DotaSplit, version: DotaVersion) -> list[tuple[Path, Path]]:
-    """Image and annotation file of every scene of an original folder, by name."""
+    """Image and annotation file of every scene of ``version``, by name."""
     names = version.annotation_folders(split)
     found = [source / name for name in names if _has_texts(source / name)]
     if not (source / "images").is_dir() or not found:
@@ -94,7 +95,10 @@ def _pairs(source: Path, split: DotaSplit, version: DotaVersion) -> list[tuple[P
         )
     images = _by_stem(sorted(look_below(source / "images").images))
     texts = _by_stem(each for each in found[0].iterdir() if each.suffix.lower() == ".txt")
-    unpaired = sorted(images.keys() ^ texts.keys())
+    others = (images.keys() - texts.keys()) & _scenes_of_others(source, split, version)
+    if others:
+        _log.warning("%s: %d scenes of other versions alone are left out", source, len(others))
+    unpaired = sorted((images.keys() ^ texts.keys()) - others)
     if unpaired:
         raise TargetError(
             f"{len(unpaired)} scenes have an image or annotations but not both: "
@@ -102,7 +106,18 @@ def _pairs(source: Path, split: DotaSplit, version: DotaVersion) -> list[tuple[P
             where=source,
             remedy="unpack the archives of images and of annotations completely",
         )
-    return [(images[name].resolve(), texts[name].resolve()) for name in sorted(images)]
+    return [(images[name].resolve(), texts[name].resolve()) for name in sorted(texts)]
+
+
+def _scenes_of_others(source: Path, split: DotaSplit, version: DotaVersion) -> set[str]:
+    """Names of the scenes that the annotations of other versions in ``source`` have."""
+    folders = {
+        source / name
+        for other in (V1_0, V1_5, V2_0)
+        if other is not version
+        for name in other.annotation_folders(split)
+    }
+    return {text.stem for folder in folders for text in folder.glob("*.txt")}
 
 
 def _has_texts(folder: Path) -> bool:

@@ -86,9 +86,10 @@ class DotaVersion:
         return "" if self.number == "1.0" else f"-v{self.number}"
 
     def annotation_folders(self, split: DotaSplit) -> tuple[str, ...]:
-        """Where an original folder of ``split`` may keep the oriented boxes, best first."""
+        """Where a folder of ``split`` may keep the oriented boxes, best first."""
         folder = f"labelTxt-v{self.number}"
-        nested = (f"{folder}/{self.name}_{split}", f"{folder}/labelTxt", folder)
+        torchgeo = f"annotations/version{self.number}"
+        nested = (f"{folder}/{self.name}_{split}", f"{folder}/labelTxt", folder, torchgeo)
         return ("labelTxt", *nested) if self.number == "1.0" else (*nested, "labelTxt")
 
     def class_groups(

@@ -87,7 +87,7 @@ class FileSurvey:
             raise TargetError(
                 f"every training image of these classes is missing or empty: {', '.join(names)}",
                 where=self.location,
-                remedy="restore the files, or leave the classes out",
+                remedy="restore the files",
             )
 
     def digests(

@@ -16,12 +16,13 @@ from rsbench.target import Split, SplitName, Target
 from rsbench_datasets.files.content import content_hash, leak_remarks
 from rsbench_datasets.files.file_target import FileTarget, groups_by_rule
 from rsbench_datasets.files.pixels import convert, imagery
-from rsbench_datasets.torchgeo_scenes.index import SceneIndex, scene_index
-from rsbench_datasets.torchgeo_scenes.listing import (
+from rsbench_datasets.torchgeo_scenes.index import SceneIndex, choose_classes, scene_index
+from rsbench_datasets.torchgeo_scenes.listing import read_item
+from rsbench_datasets.torchgeo_scenes.opening import (
     Request,
     dataset_class,
     make_dataset,
-    read_item,
+    parameters,
 )
 from rsbench_datasets.torchgeo_scenes.options import AnySceneOptions
 from rsbench_datasets.torchgeo_scenes.samples import Part, check_lists, file_index, parts
@@ -68,11 +69,13 @@ class AnyScenes(FileTarget):
         """
         request, splits = _request(options, cls.root(options, folders)), _splits(options)
         if not request.root.is_dir():
-            raise _not_prepared(request, options)
+            what = f"the files of torchgeo's {request.dataset} are not there"
+            raise _not_prepared(what, request, options)
         try:
             listed = scene_index(request, splits, folders, partial(_check, request))
         except NotPreparedError as error:
-            raise _not_prepared(request, options) from error
+            raise _not_prepared(error.what, request, options) from error
+        listed = choose_classes(listed, options.classes, request.root)
         train, test = parts(name, listed, splits, options)
         if any(listing.files is None for listing in listed.splits.values()):
             return ItemTarget(name, request, listed, (train, test), options)
@@ -104,7 +107,9 @@ class AnyScenes(FileTarget):
 
         Raises:
             DownloadError: the network is off.
-            TargetError: ``source`` or ``split`` is given, or torchgeo cannot download the set.
+            NotPreparedError: torchgeo does not download this set.
+            TargetError: ``source`` or ``split`` is given, torchgeo has no such set, or the
+                download failed.
         """
         del progress
         if source is not None or split is not None:
@@ -115,9 +120,13 @@ class AnyScenes(FileTarget):
         request = _request(options, cls.root(options, folders))
         if offline():
             raise DownloadError("the network is off", remedy="unset RSBENCH_OFFLINE")
+        dataset_class(request.dataset)  # no folder is made for a name that there is not
         request.root.mkdir(parents=True, exist_ok=True)
-        for each in _splits(options):
-            make_dataset(request, each, download=True)
+        try:
+            for each in _splits(options):
+                make_dataset(request, each, download=True)
+        except NotPreparedError as error:
+            raise _not_prepared(error.what, request, options) from error
         cls.open(options.dataset, options, folders)
         return request.root
 
@@ -127,6 +136,8 @@ class ItemTarget(Target):
 
     Sample ids are ``<split>/<number>``.
     """
+
+    Options: ClassVar[type[Settings]] = AnySceneOptions
 
     def __init__(
         self,
@@ -213,14 +224,25 @@ def _check(request: Request, listed: SceneIndex) -> None:
         check_lists(request.dataset, there, listed)
 
 
-def _not_prepared(request: Request, options: AnySceneOptions) -> NotPreparedError:
-    """The error for a set that is not there, with the command that fetches it."""
-    stated = options.model_dump(mode="json", exclude_defaults=True)
+def _not_prepared(what: str, request: Request, options: AnySceneOptions) -> NotPreparedError:
+    """The error for a set that is not there, with the command that fetches it.
+
+    Raises:
+        TargetError: torchgeo has no such set.
+    """
+    elsewhere = "set the option 'root' to the folder that has them"
+    if "download" not in parameters(request.dataset):
+        return NotPreparedError(
+            what,
+            where=request.root,
+            remedy=f"torchgeo does not download this set: fetch its files by hand and {elsewhere}",
+        )
+    stated = options.model_dump(mode="json", exclude_defaults=True, exclude={"on_bad_image"})
     settings = [f"--set {shlex.quote(f'{k}={_yaml(v)}')}" for k, v in stated.items()]
     return NotPreparedError(
-        f"the files of torchgeo's {request.dataset} are not there",
+        what,
         where=request.root,
-        remedy="let torchgeo download them, or set the option 'root' to the folder that has them",
+        remedy=f"let torchgeo download them, or {elsewhere}",
         command=f"rsbench data prepare torchgeo_scenes {' '.join(settings)}",
     )
 

@@ -39,7 +39,8 @@ class SceneSet:
         layout: folders below the root that hold the images, by which an unpacked set is known.
         splits: torchgeo's names of the splits; () where there is a single one.
         lists: pattern of the files that list the names of a split's images, or "".
-        images: pattern of all image files below the root, where torchgeo may overlook some.
+        images: pattern of the image files below the root, each in the folder of its class, where
+            torchgeo's class asks for more than those and so is not asked; else "".
         arguments: further arguments of the class.
         files: archives and lists to fetch into the root; archives are unpacked there.
         unpacked: bytes of the unpacked archives, roughly, or None where nobody knows.
@@ -226,8 +227,8 @@ ADVANCE = SceneSet(
     name="advance",
     title="ADVANCE, Google Earth scenes (without their sound), 13 classes, 512 px",
     dataset="ADVANCE",
-    layout=("vision", "sound"),
-    images="vision/*/*.jpg",  # torchgeo pairs them with sounds and drops what is left over
+    layout=("vision",),
+    images="vision/*/*.jpg",  # torchgeo asks for sounds, and pairs them in their order
     homepage="https://akchen.github.io/ADVANCE-DATASET/",
     licence="CC-BY-4.0",
     totals={"": 5_075},
@@ -237,11 +238,6 @@ ADVANCE = SceneSet(
             "ADVANCE_vision.zip",
             f"{_ADVANCE}/ADVANCE_vision.zip?download=1",
             md5="a9e8748219ef5864d3b5a8979a67b471",
-        ),
-        RemoteFile(
-            "ADVANCE_sound.zip",
-            f"{_ADVANCE}/ADVANCE_sound.zip?download=1",
-            md5="a2d12f2d2a64f5c3d3a9d8c09aaf1c31",
         ),
     ),
 )

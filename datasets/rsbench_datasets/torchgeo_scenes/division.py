@@ -21,7 +21,7 @@ def divide(
     """Draw ``test_fraction`` of every class for the test, at least one and never all.
 
     Args:
-        labels: class index per sample, int64, shape (samples,).
+        labels: class index per sample, -1 for samples to leave out, int64, shape (samples,).
         class_names: names in label order.
         test_fraction: share of the test, between 0 and 1.
         seed: seed of the draw.
@@ -38,7 +38,8 @@ def divide(
     ]
     is_test = np.zeros(len(labels), dtype=np.bool_)
     is_test[np.concatenate(chosen)] = True
-    return np.flatnonzero(~is_test).astype(np.int64), np.flatnonzero(is_test).astype(np.int64)
+    is_train = ~is_test & (labels >= 0)
+    return np.flatnonzero(is_train).astype(np.int64), np.flatnonzero(is_test).astype(np.int64)
 
 
 def share(samples: int, test_fraction: float) -> int:
@@ -53,7 +54,7 @@ def _draw(
         raise TargetError(
             f"class {name!r} has {len(members)} image(s); dividing it into train and test needs "
             "two",
-            remedy="restore the missing images",
+            remedy="restore the missing images, or leave the class out with the option 'classes'",
         )
     count = share(len(members), test_fraction)
     return stream(seed, "test_fraction", label).permutation(members)[:count]

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,20 +14,15 @@ from typing import TYPE_CHECKING, Any
 from rsbench.atomic import write_file
 from rsbench.errors import TargetError
 from rsbench.image_files import IMAGE_SUFFIXES
-from rsbench_datasets.torchgeo_scenes.listing import (
-    Listing,
-    Request,
-    list_by_reading,
-    list_images,
-    make_dataset,
-)
+from rsbench_datasets.torchgeo_scenes.listing import Listing, list_by_reading, list_images
+from rsbench_datasets.torchgeo_scenes.opening import Request, make_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rsbench.folders import Folders
 
-_VERSION = 2
+_VERSION = 3
 _log = logging.getLogger("rsbench")
 
 
@@ -69,6 +64,29 @@ def scene_index(
         if signature == tree_signature(request.root, every_file=not by_files):
             return index
     return _ask_torchgeo(request, splits, check, file)
+
+
+def choose_classes(index: SceneIndex, chosen: tuple[str, ...], where: Path) -> SceneIndex:
+    """``index`` with the classes ``chosen`` alone, all of them for (); others are labelled -1.
+
+    Args:
+        index: the listing.
+        chosen: class names in the label order to have.
+        where: folder of the set, for messages.
+
+    Raises:
+        TargetError: the set has no such class.
+    """
+    unknown = [name for name in chosen if name not in index.class_names]
+    if unknown:
+        raise TargetError(
+            f"the option 'classes' names what the set does not have: {', '.join(unknown)}",
+            where=where,
+            remedy=f"it has: {', '.join(index.class_names)}",
+        )
+    names = chosen or index.class_names
+    labels = [names.index(name) if name in names else -1 for name in index.class_names]
+    return SceneIndex(names, _relabelled(index.splits, labels))
 
 
 def tree_signature(root: Path, *, every_file: bool) -> str:
@@ -121,7 +139,8 @@ def _ask_torchgeo(
             split: each if each.files is None else list_by_reading(request, datasets[split])
             for split, each in listings.items()
         }
-    index = SceneIndex(_same_classes(request, listings), listings)
+    names = _same_classes(request, listings)
+    index = SceneIndex(names, listings) if names else _numbered(listings)
     if check is not None:
         check(index)
     _save(file, index, before[not by_files])
@@ -129,7 +148,7 @@ def _ask_torchgeo(
 
 
 def _same_classes(request: Request, listings: dict[str, Listing]) -> tuple[str, ...]:
-    """Names in label order; numbers where the class of torchgeo has no names."""
+    """Names in label order; () where the class of torchgeo has none."""
     names = {split: listing.class_names for split, listing in listings.items()}
     first, *others = names
     for other in others:
@@ -141,8 +160,24 @@ def _same_classes(request: Request, listings: dict[str, Listing]) -> tuple[str, 
                 where=request.root,
                 remedy="restore the missing files, or take away the extra folders",
             )
-    highest = max(max(listing.labels) for listing in listings.values())
-    return names[first] or tuple(str(label) for label in range(highest + 1))
+    return names[first]
+
+
+def _numbered(listings: dict[str, Listing]) -> SceneIndex:
+    """Classes without names: those numbers that are labels, called as they are."""
+    numbers = sorted({label for listing in listings.values() for label in listing.labels})
+    labels = {number: label for label, number in enumerate(numbers)}
+    return SceneIndex(tuple(map(str, numbers)), _relabelled(listings, labels))
+
+
+def _relabelled(
+    listings: dict[str, Listing], labels: dict[int, int] | list[int]
+) -> dict[str, Listing]:
+    """``listings`` with ``labels[label]`` in place of each label."""
+    return {
+        split: replace(listing, labels=tuple(labels[label] for label in listing.labels))
+        for split, listing in listings.items()
+    }
 
 
 def _key(request: Request, splits: Sequence[str]) -> str:

@@ -1,47 +1,24 @@
-"""Ask torchgeo which images a data set has, with which labels; the only place that imports it."""
+"""Ask a torchgeo data set which images it has, with which labels."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import inspect
-import io
 import os
-import tarfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rsbench.errors import ImageError, NotPreparedError, TargetError
+import numpy as np
+
+from rsbench.errors import ImageError, TargetError
 from rsbench.image_files import passed_over
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
-#: What torchgeo's classes raise on wrong arguments, wrong files, and damaged archives.
-_REFUSALS = (
-    *(OSError, RuntimeError, ValueError, AssertionError, KeyError, TypeError, EOFError),
-    *(zipfile.BadZipFile, tarfile.TarError),
-)
+    from rsbench_datasets.torchgeo_scenes.opening import Request
+
 _CHECK_FILES = "check that the files lie as torchgeo lays them out, or prepare the set anew"
-
-
-@dataclass(frozen=True)
-class Request:
-    """Which data set to ask torchgeo for.
-
-    Attributes:
-        dataset: class in ``torchgeo.datasets``.
-        root: folder that the class is given.
-        arguments: further arguments of the class, the split not among them.
-    """
-
-    dataset: str
-    root: Path
-    arguments: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -52,7 +29,7 @@ class Listing:
         class_names: names in label order; () where the class has none.
         files: image files, relative to the root, with forward slashes; None where the class
             does not tell (its images are then known by their number alone).
-        labels: class index per image.
+        labels: class index per image; any whole numbers where the class has no names.
         digests: SHA-256 of the pixels per image where ``files`` is None, else ().
     """
 
@@ -60,79 +37,6 @@ class Listing:
     files: tuple[str, ...] | None
     labels: tuple[int, ...]
     digests: tuple[str, ...] = ()
-
-
-def make_dataset(request: Request, split: str, *, download: bool = False) -> Any:
-    """The torchgeo data set of one split ("" for a set without splits).
-
-    Checksums are checked on download only: torchgeo checks archives, and an unpacked set has
-    none any more.
-
-    Raises:
-        NotPreparedError: torchgeo does not find the files.
-        TargetError: torchgeo has no such class, or refuses the arguments or the files.
-    """
-    arguments: dict[str, Any] = {**request.arguments}
-    if split:
-        arguments["split"] = split
-    known = inspect.signature(dataset_class(request.dataset)).parameters
-    for name in ("download", "checksum"):
-        if name in known:
-            arguments[name] = download
-    return _construct(request, arguments, known)
-
-
-def dataset_class(name: str) -> Any:
-    """The class ``name`` of ``torchgeo.datasets``.
-
-    Raises:
-        TargetError: there is none, or it is no data set of single images.
-    """
-    import torchgeo.datasets
-
-    found = getattr(torchgeo.datasets, name, None)
-    base = torchgeo.datasets.NonGeoDataset
-    if not (isinstance(found, type) and issubclass(found, base)):
-        names = sorted(
-            each.__name__
-            for each in vars(torchgeo.datasets).values()
-            if isinstance(each, type) and issubclass(each, base)
-        )
-        raise TargetError(
-            f"torchgeo {torchgeo.__version__} has no data set of single images called {name!r}",
-            remedy=f"it has: {', '.join(names)}",
-        )
-    return found
-
-
-def _construct(request: Request, arguments: dict[str, Any], known: Mapping[str, Any]) -> Any:
-    from torchgeo.datasets import DatasetNotFoundError, DependencyNotFoundError
-
-    unknown = [name for name in arguments if name not in known]
-    if unknown:
-        raise TargetError(
-            f"torchgeo's {request.dataset} takes no argument {', '.join(unknown)}",
-            remedy=f"it takes: {', '.join(name for name in known if name != 'self')}",
-        )
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):  # some classes print what they do
-            return dataset_class(request.dataset)(root=os.fspath(request.root), **arguments)
-    except DatasetNotFoundError as error:
-        raise NotPreparedError(
-            f"torchgeo does not find the files of {request.dataset}", where=request.root
-        ) from error
-    except DependencyNotFoundError as error:
-        raise TargetError(
-            f"torchgeo's {request.dataset} needs a further package: {error}",
-            remedy="install it into this environment",
-        ) from error
-    except _REFUSALS as error:
-        reason = str(error).strip() or f"{type(error).__name__} in its constructor"
-        raise TargetError(
-            f"torchgeo's {request.dataset} cannot be opened: {reason}",
-            where=request.root,
-            remedy=_CHECK_FILES,
-        ) from error
 
 
 def list_images(request: Request, dataset: Any) -> Listing:
@@ -155,6 +59,21 @@ def list_images(request: Request, dataset: Any) -> Listing:
     pairs = sorted((_below(Path(path), request.root), label) for path, label in pairs)
     _refuse_hidden(request, [path for path, _ in pairs])
     return Listing(names, tuple(path for path, _ in pairs), tuple(label for _, label in pairs))
+
+
+def list_folders(root: Path, pattern: str) -> Listing:
+    """The images below ``root`` that match ``pattern``, each in the folder of its class.
+
+    Raises:
+        TargetError: there is none.
+    """
+    found = (each.relative_to(root) for each in root.glob(pattern))
+    files = sorted(each.as_posix() for each in found if not any(map(passed_over, each.parts)))
+    if not files:
+        raise TargetError(f"no file matches {pattern}", where=root, remedy=_CHECK_FILES)
+    folders = [file.split("/")[-2] for file in files]
+    names = tuple(sorted(set(folders)))
+    return Listing(names, tuple(files), tuple(map(names.index, folders)))
 
 
 def _refuse_hidden(request: Request, files: list[str]) -> None:
@@ -201,26 +120,36 @@ def read_item(request: Request, dataset: Any, index: int) -> tuple[NDArray[Any],
             where=request.root,
             remedy="restore its files from their source",
         ) from error
-    label = label_of(request, item, index)
-    pixels: NDArray[Any] = item["image"].numpy()
-    return pixels, label
-
-
-def label_of(request: Request, item: Any, index: int) -> int:
-    """The label of an item of a torchgeo data set.
-
-    Raises:
-        TargetError: it has no image, or not exactly one label.
-    """
-    label = item.get("label") if isinstance(item, dict) else None
-    if label is None or "image" not in item or label.numel() != 1:
-        holds = ", ".join(item) if isinstance(item, dict) else type(item).__name__
+    misfit = _misfit(item)
+    if misfit:
         raise TargetError(
-            f"image {index} of torchgeo's {request.dataset} has not exactly one image and one "
-            f"label (it has: {holds})",
+            f"image {index} of torchgeo's {request.dataset} {misfit}",
+            where=request.root,
             remedy="choose a scene classification set, and in 'arguments' its classification task",
         )
-    return int(label.item())
+    return np.asarray(item["image"]), int(np.asarray(item["label"]).item())
+
+
+def _misfit(item: Any) -> str:
+    """Why an item of a torchgeo data set is not one image with one class; "" where it is."""
+    if not isinstance(item, dict):
+        return f"is a {type(item).__name__}, not a dictionary"
+    if any(
+        key.startswith("bbox") for key in item
+    ):  # where every image has one object, all else would fit
+        return f"has labels of objects, not of the scene (it has: {', '.join(item)})"
+    label = np.asarray(item.get("label", 0))
+    if label.size != 1:
+        return f"has {label.size} labels, not one"
+    lacking = [key for key in ("image", "label") if key not in item]
+    if lacking:
+        return f"has no {' and no '.join(lacking)} (it has: {', '.join(item)})"
+    if label.dtype.kind not in "biuf" or label.item() != np.rint(label.item()):
+        return f"has the label {label.item()!r}, which is no class but a measurement or text"
+    shape = np.asarray(item["image"]).shape
+    if len(shape) != 3:
+        return f"is an array of shape {shape}, not (bands, height, width)"
+    return ""
 
 
 def _pairs(request: Request, dataset: Any) -> list[tuple[str, int]] | None:
@@ -265,10 +194,12 @@ def _from_images(dataset: Any) -> list[tuple[str, int]] | None:
 
 
 def _class_names(request: Request, dataset: Any, labels: list[int]) -> tuple[str, ...]:
-    names = tuple(getattr(dataset, "classes", None) or ())
-    if names and not (all(isinstance(name, str) for name in names) and max(labels) < len(names)):
+    stated = getattr(dataset, "classes", None)
+    names = () if stated is None else tuple(map(str, stated))
+    if names and not 0 <= min(labels) <= max(labels) < len(names):
         raise TargetError(
-            f"torchgeo's {request.dataset} has labels up to {max(labels)} and {len(names)} names",
+            f"torchgeo's {request.dataset} has labels from {min(labels)} to {max(labels)} and "
+            f"{len(names)} names",
             where=request.root,
             remedy="choose its classification task in 'arguments'",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from rsbench.groups import GroupRule
 from rsbench_datasets.files.file_target import FileOptions
@@ -12,6 +12,8 @@ from rsbench_datasets.files.pixels import PixelOptions
 from rsbench_datasets.long_tail import LongTailOptions
 from rsbench_datasets.torchgeo_scenes.catalogue import SENTINEL2_BANDS
 
+OWN_ARGUMENTS = frozenset({"root", "split", "download", "checksum", "transforms"})
+"""Arguments of torchgeo's classes that have options of their own, or none."""
 RELEASED_STRETCH = (0.0, 2750.0)
 """Digital numbers that EuroSAT's authors mapped to 8 bits for their RGB release."""
 
@@ -21,10 +23,19 @@ class SceneOptions(FileOptions):
 
     root: str | None = None
     """Folder with the files as torchgeo lays them out; by default one in the data folder."""
+    classes: tuple[str, ...] = ()
+    """Classes to use, in label order; by default all, in torchgeo's order."""
     long_tail: LongTailOptions | None = None
     """Thin the training set to a long tail; the test set stays as it is."""
     groups: GroupRule = GroupRule()
     """How the classes divide into head, medium and tail."""
+
+    @field_validator("classes")
+    @classmethod
+    def _once(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(classes)) != len(classes):
+            raise ValueError("a class is listed twice")
+        return classes
 
 
 class SplitOptions(SceneOptions):
@@ -102,7 +113,7 @@ class AnySceneOptions(SceneOptions):
             raise ValueError("give 'train_split' with 'test_split'")
         if self.test_split is not None and self.test_split == self.train_split:
             raise ValueError("'train_split' and 'test_split' are the same: that is no test")
-        own = {"root", "split", "download", "checksum", "transforms"} & set(self.arguments)
+        own = OWN_ARGUMENTS & set(self.arguments)
         if own:
             raise ValueError(f"'arguments' must not hold {', '.join(sorted(own))}")
         return self

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rsbench.errors import TargetError
-from rsbench.image_files import passed_over
 from rsbench_datasets.files.file_samples import FileSamples
 from rsbench_datasets.files.file_target import FileIndex
 from rsbench_datasets.long_tail import long_tail, long_tail_remarks
@@ -59,7 +58,7 @@ def parts(name: str, index: SceneIndex, splits: Sequence[str], options: Any) -> 
     if len(splits) == 1:
         chosen = divide(labels, index.class_names, options.test_fraction, options.seed)
     else:
-        chosen = np.arange(len(labels)), np.arange(len(index.splits[test].labels))
+        chosen = np.flatnonzero(labels >= 0), np.flatnonzero(_labels(index, test) >= 0)
     kept, names = chosen[0], index.class_names
     remarks: tuple[str, ...] = ()
     if options.long_tail is not None:
@@ -86,16 +85,11 @@ def check_complete(scene: SceneSet, root: Path, index: SceneIndex) -> None:
     """Refuse a listing that lacks images: torchgeo passes over what is not there.
 
     Raises:
-        TargetError: an image of a split's list is not there, or torchgeo overlooked one.
+        TargetError: an image of a split's list is not there.
     """
     if scene.lists:
         lists = {split: root / scene.lists.format(split=split) for split in index.splits}
         check_lists(scene.dataset, lists, index)
-    elif scene.images:
-        found = {file for listing in index.splits.values() for file in listing.files or ()}
-        files = (each.relative_to(root) for each in root.glob(scene.images))
-        there = {each.as_posix() for each in files if not any(map(passed_over, each.parts))}
-        _refuse_lacking(scene.dataset, root, there, found)
 
 
 def check_lists(dataset: str, lists: Mapping[str, Path], index: SceneIndex) -> None:
@@ -114,18 +108,14 @@ def check_lists(dataset: str, lists: Mapping[str, Path], index: SceneIndex) -> N
         lines = path.read_text(encoding="utf-8").splitlines()
         # The lists of EuroSAT name the pictures of the RGB release, with another suffix.
         listed = {PurePosixPath(line.strip()).stem for line in lines if line.strip()}
-        _refuse_lacking(dataset, path, listed, found)
-
-
-def _refuse_lacking(dataset: str, where: Path, expected: set[str], found: set[str]) -> None:
-    lacking = sorted(expected - found)
-    if lacking:
-        raise TargetError(
-            f"{len(lacking)} of {len(expected)} images of {dataset} are not among those that "
-            f"torchgeo finds, {lacking[0]} the first",
-            where=where,
-            remedy="restore the files: delete the folder and prepare the set anew",
-        )
+        lacking = sorted(listed - found)
+        if lacking:
+            raise TargetError(
+                f"{len(lacking)} of {len(listed)} images of {dataset} are not among those that "
+                f"torchgeo finds, {lacking[0]} the first",
+                where=path,
+                remedy="restore the files: delete the folder and prepare the set anew",
+            )
 
 
 def _labels(index: SceneIndex, split: str) -> NDArray[np.int64]:

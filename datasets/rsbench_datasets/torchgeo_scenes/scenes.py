@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rsbench.errors import TargetError
@@ -11,8 +12,9 @@ from rsbench_datasets.files.file_target import FileTarget, groups_by_rule
 from rsbench_datasets.files.pixels import PixelOptions
 from rsbench_datasets.torchgeo_scenes import catalogue
 from rsbench_datasets.torchgeo_scenes.division import share
-from rsbench_datasets.torchgeo_scenes.index import SceneIndex, scene_index
-from rsbench_datasets.torchgeo_scenes.listing import Request
+from rsbench_datasets.torchgeo_scenes.index import SceneIndex, choose_classes, scene_index
+from rsbench_datasets.torchgeo_scenes.listing import list_folders
+from rsbench_datasets.torchgeo_scenes.opening import Request
 from rsbench_datasets.torchgeo_scenes.options import (
     EuroSatBandsOptions,
     EuroSatOptions,
@@ -93,11 +95,7 @@ class SceneTarget(FileTarget):
         scene, root, splits = cls.scene, cls.root(options, folders), cls.splits(options)
         if absent(scene, root):
             raise not_prepared(scene, root, cls.kind)
-
-        def check(index: SceneIndex) -> None:
-            check_complete(scene, root, index)
-
-        listed = scene_index(Request(scene.dataset, root, scene.arguments), splits, folders, check)
+        listed = choose_classes(cls._listed(root, splits, folders), options.classes, root)
         index = file_index(listed, *parts(name, listed, splits, options), root)
         return cls(
             name,
@@ -109,6 +107,15 @@ class SceneTarget(FileTarget):
             on_bad_image=options.on_bad_image,
             progress=progress,
         )
+
+    @classmethod
+    def _listed(cls, root: Path, splits: tuple[str, ...], folders: Folders) -> SceneIndex:
+        scene = cls.scene
+        if scene.images:
+            listing = list_folders(root, scene.images)
+            return SceneIndex(listing.class_names, {"": listing})
+        request = Request(scene.dataset, root, scene.arguments)
+        return scene_index(request, splits, folders, partial(check_complete, scene, root))
 
     @classmethod
     def prepare(
@@ -136,9 +143,9 @@ class SceneTarget(FileTarget):
 
     @classmethod
     def known_counts(cls, options: Any) -> KnownCounts | None:
-        """See :meth:`rsbench.target.Target.known_counts`; None with a long tail."""
+        """See :meth:`rsbench.target.Target.known_counts`; None for a part of the set."""
         scene = cls.scene
-        if options.long_tail is not None:
+        if options.long_tail is not None or options.classes:
             return None
         if scene.per_class:  # a single split, divided class by class
             classes = scene.totals[""] // scene.per_class
