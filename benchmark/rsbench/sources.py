@@ -18,6 +18,7 @@ from rsbench.wording import option_problem
 if TYPE_CHECKING:
     from rsbench.backbone import Backbone
     from rsbench.cell import Cell
+    from rsbench.file_reader import FileReader
     from rsbench.folders import Folders
     from rsbench.settings import PluginChoice, Settings
     from rsbench.target import Progress, Target
@@ -154,6 +155,17 @@ def checked_options(model: type[Settings], choice: PluginChoice) -> Settings:
         if near:
             near += " " if near.endswith("?") else "; "
         raise OptionError(f"{choice.name}: {text}", remedy=near + known) from error
+
+
+def file_reader(choice: PluginChoice) -> FileReader:
+    """How files become what the chosen target reads; it is not opened.
+
+    Raises:
+        UnknownNameError: no plugin registers it.
+        SettingsError: an option has a wrong name, type or value.
+    """
+    kind = registry.target_class(choice.kind)
+    return kind.file_reader(checked_options(kind.Options, choice))
 
 
 def _key(choice: PluginChoice) -> str:

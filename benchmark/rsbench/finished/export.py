@@ -14,6 +14,7 @@ from torch import Tensor
 import rsbench
 from rsbench.atomic import new_folder
 from rsbench.errors import ExportError
+from rsbench.finished.cell_files import cell_file_reader
 from rsbench.head import CosineClassifier, Head
 from rsbench.training.artefacts import GAMMA_PREFIX
 from rsbench.training.restore import RestoredModel
@@ -25,13 +26,12 @@ DESCRIPTION = "rsbench.json"
 #: What uses an export without rsbench: a copy of a module of this package that imports none of it.
 LOADER = "load.py"
 
-#: How an image becomes the network's input; the numbers stand under ``input``.
-INPUT_STEPS = (
-    "8-bit RGB; grey is repeated, alpha dropped",
+#: How stored pixels become the network's input; the numbers stand under ``input``.
+VIEW_STEPS = (
     "the short side is resized to short_side pixels, aspect kept (torchvision's Resize: bilinear "
     "with antialiasing), after one longer than stored_side was shrunk to that",
-    "the centre square of image_size pixels (CenterCrop), in [0, 1]",
-    "(x - mean) / std * multiplier + offset",
+    "the centre square of image_size pixels (CenterCrop), divided by full_scale",
+    "the bands that channels numbers, in its order; (x - mean) / std * multiplier + offset",
 )
 
 #: File name and content of every weights file of an export, and of every other one.
@@ -57,6 +57,7 @@ def export(restored: RestoredModel, format_: ExportFormat, folder: Path) -> None
         folder: where to write.
 
     Raises:
+        CellError: what the values of the cell's files are is not known.
         ExportError: the format cannot express this model exactly, or the folder is in use.
     """
     weights, others = _WRITERS[format_](restored)
@@ -90,6 +91,8 @@ def export(restored: RestoredModel, format_: ExportFormat, folder: Path) -> None
 def describe(restored: RestoredModel, format_: ExportFormat) -> dict[str, Any]:
     """Everything but weights that a user of the model needs, as JSON values."""
     record, cell = restored.record, restored.record.cell
+    reader = cell_file_reader(record, restored.view)
+    view = restored.view.model_copy(update={"read_as": reader.options})
     network = restored.backbone.timm_network()
     return {
         "format": format_,
@@ -97,8 +100,8 @@ def describe(restored: RestoredModel, format_: ExportFormat) -> dict[str, Any]:
         "cell": record.id,
         "label": cell.label,
         "class_names": list(record.class_names),
-        "input": restored.view.model_dump(mode="json"),
-        "input_steps": INPUT_STEPS,
+        "input": view.model_dump(mode="json"),
+        "input_steps": [*reader.steps, *VIEW_STEPS],
         "backbone": record.identity["backbone"],
         "network": None if network is None else asdict(network),
         "method": cell.method.model_dump(mode="json"),

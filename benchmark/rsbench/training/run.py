@@ -34,7 +34,7 @@ from rsbench.method import FittedMethod
 from rsbench.metrics import compute_metrics
 from rsbench.plan import CellRun, code_of
 from rsbench.record import InputView, ParameterCounts, Record, Timing
-from rsbench.sources import checked_options
+from rsbench.sources import checked_options, file_reader
 from rsbench.strategy import Strategy, StrategyResult
 from rsbench.streams import torch_stream
 from rsbench.target import SplitName
@@ -97,6 +97,7 @@ def run_cell(
     torch.backends.cudnn.deterministic = True
     report({"phase": "load"})
     inputs = open_unchanged(run, folders)
+    read_as = file_reader(run.cell.target).options
     trainer = CellTrainer(run.cell, inputs, folders, torch.device(device), report)
     environment = describe_environment(trainer.device, trainer.precision, threads)
     try:
@@ -130,6 +131,7 @@ def run_cell(
             bands=inputs.target.imagery.bands,
             channels=inputs.channels,
             full_scale=inputs.target.imagery.full_scale,
+            read_as=read_as,
             precision=trainer.precision,
         ),
         environment=environment,

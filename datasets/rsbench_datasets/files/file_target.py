@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rsbench.errors import ImageError, TargetError
+from rsbench.file_reader import FileReader
 from rsbench.folders import Folders
 from rsbench.groups import ClassGroups, GroupRule
 from rsbench.settings import Settings
@@ -18,6 +20,7 @@ from rsbench_datasets.files.content import content_hash, leak_remarks
 from rsbench_datasets.files.digests import FileDigests
 from rsbench_datasets.files.file_samples import FileSample, FileSamples
 from rsbench_datasets.files.file_survey import take_survey
+from rsbench_datasets.files.pixel_steps import pixel_steps
 from rsbench_datasets.files.pixels import PixelOptions, imagery, read_pixels
 from rsbench_datasets.files.rasters import nodata_sources
 
@@ -130,6 +133,23 @@ class FileTarget(Target):
             on_bad_image=on_bad_image,
         )
         self._files = {split: each.without_lines() for split, each in self._files.items()}
+
+    @classmethod
+    def pixels(cls, options: Any) -> PixelOptions:
+        """What the values of the files are: the option ``pixels``, or 8-bit pictures without it."""
+        found: PixelOptions = getattr(options, "pixels", PixelOptions())
+        return found
+
+    @classmethod
+    def file_reader(cls, options: Any) -> FileReader:
+        """Files are read as the samples are; see :meth:`rsbench.target.Target.file_reader`."""
+        pixels = cls.pixels(options)
+        return FileReader(
+            partial(read_pixels, options=pixels),
+            imagery(pixels),
+            pixel_steps(pixels),
+            {"pixels": pixels.model_dump(mode="json")},
+        )
 
     def read(self, split: SplitName, index: int) -> NDArray[Any]:
         """Decode one sample; see :meth:`rsbench.target.Target.read`.

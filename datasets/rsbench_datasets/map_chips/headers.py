@@ -48,7 +48,8 @@ class Scene:
         crs: coordinate system as text that pyproj reads, or "" in pixel coordinates.
         bands: names of its bands of data, without an alpha band.
         may_lack_data: whether pixels can be without data.
-        digest: SHA-256 over the pixels as stored and how their header says to read them.
+        digest: SHA-256 over the pixels as stored and how their header says to read them; ""
+            where it is of no data set.
     """
 
     name: str
@@ -112,10 +113,19 @@ def read_headers(
     base = Path(os.path.commonpath([file.parent for file in files]))
     named = {file.relative_to(base).as_posix(): file for file in files}
     order = sorted(named, key=natural_order)
-    return tuple(_read_header(name, named[name], options, digests) for name in order)
+    return tuple(read_header(name, named[name], options, digests) for name in order)
 
 
-def _read_header(name: str, path: Path, options: MapChipsOptions, digests: FileDigests) -> Scene:
+def read_header(
+    name: str, path: Path, options: MapChipsOptions, digests: FileDigests | None = None
+) -> Scene:
+    """The header of one scene, without a digest where ``digests`` are not given.
+
+    Raises:
+        ImageError: the file is missing or is no image.
+        BandError: it has other bands than the option ``pixels`` says.
+        TargetError: it has no coordinate system or does not say where it lies.
+    """
     with open_raster(path, any_format=True) as raster:
         bands = _data_bands(raster, options, path)
         check_scale(raster, options.pixels)
@@ -129,7 +139,7 @@ def _read_header(name: str, path: Path, options: MapChipsOptions, digests: FileD
             crs=crs,
             bands=bands,
             may_lack_data=_may_lack_data(raster, bands, options),
-            digest=_digest(raster, path, digests),
+            digest="" if digests is None else _digest(raster, path, digests),
         )
 
 
