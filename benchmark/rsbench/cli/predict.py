@@ -15,6 +15,7 @@ from rsbench.cli.cells import (
     restore_cell,
 )
 from rsbench.cli.options import DeviceOption, PluginOption
+from rsbench.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,7 +142,8 @@ def _label_scene(
     model = restored()
     from rsbench.finished.predict_map import predict_map  # loads torch
 
-    labelled = predict_map(model, scene, tile, step)
+    with progress_bar(f"labelling {scene.name}") as progress:
+        labelled = predict_map(model, scene, tile, step, progress)
     write_map(labelled, model.record.class_names, file)
     typer.echo(f"{len(labelled)} windows of {scene} are labelled: {file}")
     for reason, count in labelled.left_out.items():

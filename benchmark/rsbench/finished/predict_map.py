@@ -17,6 +17,7 @@ from rsbench.file_reader import Chip, SceneGrid
 from rsbench.finished.cell_files import cell_file_reader
 from rsbench.finished.predict import evaluate_images
 from rsbench.imagestore import fit
+from rsbench.target import Progress
 from rsbench.training.evaluate import BATCH
 from rsbench.training.restore import RestoredModel
 
@@ -46,7 +47,11 @@ class LabelledMap:
 
 
 def predict_map(
-    restored: RestoredModel, scene: Path, tile: int | None, step: int | None
+    restored: RestoredModel,
+    scene: Path,
+    tile: int | None = None,
+    step: int | None = None,
+    progress: Progress | None = None,
 ) -> LabelledMap:
     """Label the windows of ``scene``, which is read window by window.
 
@@ -55,6 +60,7 @@ def predict_map(
         scene: a georeferenced raster of the kind that the cell was trained on.
         tile: side of windows in pixels; by default that of the cell's chips.
         step: pixels from one window to the next; by default their side.
+        progress: called with (done, total) places of the grid.
 
     Raises:
         CellError: how files are read is not known, or not as in training.
@@ -71,6 +77,8 @@ def predict_map(
         windows += [chip.window for chip, _ in batch]
         classes.append(outputs.predictions)
         confidences.append(outputs.probabilities.max(axis=1))
+        if progress is not None:
+            progress(len(places) + left_out.total(), grid.shape[0] * grid.shape[1])
     if not places:
         found = "; ".join(f"{count} {reason}" for reason, count in left_out.items())
         raise TargetError(f"no window of the scene can be labelled: {found}", where=scene)
