@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rsbench.errors import BandError, NotPreparedError, TargetError
-from rsbench.image_files import look_below, passed_over
+from rsbench.image_files import FoundImages, look_below, passed_over
 from rsbench.imagery import RGB
 from rsbench_datasets.class_folders import natural_order
 from rsbench_datasets.files.digests import FileDigests
@@ -63,39 +63,45 @@ class Scene:
     digest: str
 
 
-def find_scenes(listed: str | Sequence[str], folders: Folders) -> list[Path]:
-    """The scene files that the option ``scenes`` names, each once.
+def find_scenes(listed: str | Sequence[str], folders: Folders) -> tuple[list[Path], str]:
+    """The scene files that the option ``scenes`` names, each once, and what was passed over.
+
+    Returns:
+        The files, and in words what else there was in folders ("" for nothing).
 
     Raises:
         NotPreparedError: a file, folder or pattern leads to nothing.
     """
-    found: dict[Path, None] = {}
+    found = FoundImages()
     for entry in [listed] if isinstance(listed, str) else listed:
         path = folders.resolve(entry)
-        files = _below(path)
-        if not files:
+        below = _below(path)
+        if not below.images:
             raise NotPreparedError(
                 f"the option 'scenes' names {entry!r}, where there is no scene",
                 where=path,
                 remedy="relative paths start from the matrix file's folder; in folders, scenes "
                 f"end in {', '.join(sorted(SCENE_SUFFIXES))}",
             )
-        found |= dict.fromkeys(files)
-    return list(found)
+        found += below
+    return list(dict.fromkeys(found.images)), found.left_out
 
 
-def _below(path: Path) -> list[Path]:
+def _below(path: Path) -> FoundImages:
     if path.is_file():
-        return [path]
+        return FoundImages([path])
     if path.is_dir():
-        return [each for each in look_below(path, SCENE_SUFFIXES).images if each.is_file()]
-    found = map(Path, glob.glob(str(path), recursive=True))
+        found = look_below(path, SCENE_SUFFIXES)
+        dead = [each for each in found.images if not each.is_file()]
+        found.special += [each.name for each in dead]
+        found.images = [each for each in found.images if each not in dead]
+        return found
     stated = set(path.parts)  # a hidden folder that is named is meant
-    return [
-        each
-        for each in found
-        if each.is_file() and not any(map(passed_over, set(each.parts) - stated))
-    ]
+    files = [each for each in map(Path, glob.glob(str(path), recursive=True)) if each.is_file()]
+    hidden = [each for each in files if any(map(passed_over, set(each.parts) - stated))]
+    return FoundImages(
+        [each for each in files if each not in hidden], [each.name for each in hidden]
+    )
 
 
 def read_headers(

@@ -103,14 +103,17 @@ class MapChips(Target):
         file = folders.resolve(options.labels)
         digests = FileDigests(folders, file)
         label_digests = digests.of(label_files(file))
-        scenes = read_headers(find_scenes(options.scenes, folders), options, digests)
+        paths, left_out = find_scenes(options.scenes, folders)
+        scenes = read_headers(paths, options, digests)
         manifest = manifest_file(folders, options, scenes, label_digests)
         chips = read_manifest(manifest)
         if chips is None:
             _log.info("%s: finding the places of %s in %d scenes", name, file.name, len(scenes))
             chips = make_chips(read_places(file, options), scenes, options)
             write_manifest(manifest, chips)
-        return cls(name, scenes, chips, options, file)
+        opened = cls(name, scenes, chips, options, file)
+        opened.add_remarks([f"{name}: scenes: {left_out}"] if left_out else [])
+        return opened
 
     @classmethod
     def file_reader(cls, options: MapChipsOptions) -> FileReader:
