@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
     from rsbench_datasets.files.content import Row
     from rsbench_datasets.files.file_survey import Files
+
+#: Images whose headers are read for what marks pixels without data.
+_LOOKED_AT = 16
 
 __all__ = ["FileIndex", "FileOptions", "FileSample", "FileSamples", "FileTarget", "OwnFileOptions"]
 
@@ -162,17 +166,20 @@ class FileTarget(Target):
 
 
 def _nodata_remarks(name: str, train: FileSamples, pixels: PixelOptions) -> tuple[str, ...]:
-    """Where pixels without data come from, by the header of the first image."""
+    """Where pixels without data come from, by the headers of images all over the list."""
     if pixels.bands is None or not len(train):
         return ()
-    stated = () if pixels.nodata is None else (f"the option nodata: {pixels.nodata}",)
-    try:
-        found = (*stated, *nodata_sources(Path(train.path(0)), pixels.bands))
-    except ImageError:  # it is reported where images are read
-        found = stated
+    found = [] if pixels.nodata is None else [f"the option nodata: {pixels.nodata}"]
+    looked_at = np.unique(np.linspace(0, len(train) - 1, _LOOKED_AT).astype(np.int64)).tolist()
+    for index in looked_at:
+        with suppress(ImageError):  # it is reported where images are read
+            found += nodata_sources(Path(train.path(index)), pixels.bands)
     if not found:
         return ()
-    return (f"{name}: pixels are without data, and 0, where {' or '.join(found)} says so",)
+    says = " or ".join(dict.fromkeys(found))
+    some = len(looked_at) < len(train)
+    seen = f" ({len(looked_at)} of {len(train)} training images looked at)" if some else ""
+    return (f"{name}: pixels are without data, and 0, where {says} says so{seen}",)
 
 
 def rename_classes(
