@@ -127,6 +127,10 @@ def test_what_cannot_be_labelled_is_refused(
     assert "cuts no windows of scenes" in said()
     assert label_scene(cell, tmp_path / "out.shp") == 2
     assert "written to .gpkg or .tif or .tiff, not to .shp" in said()
+    before = scene.read_bytes()
+    assert label_scene(cell, scene) == 2
+    assert "would replace the scene" in said()
+    assert scene.read_bytes() == before
     assert label_scene(cell, out, str(scene)) == 2
     assert "one scene" in said()
     assert label_scene(cell, out, "--csv", "-") == 2

@@ -138,7 +138,7 @@ def _label_scene(
 ) -> None:
     from rsbench.finished.map_files import check_map_file, write_map
 
-    check_map_file(file)
+    check_map_file(file, scene)
     model = restored()
     from rsbench.finished.predict_map import predict_map  # loads torch
 

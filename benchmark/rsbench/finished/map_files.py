@@ -24,12 +24,16 @@ NODATA = -1.0
 _LAYER = "predictions"
 
 
-def check_map_file(file: Path) -> None:
-    """Refuse a file of another kind than the two, before any work.
+def check_map_file(file: Path, scene: Path) -> None:
+    """Refuse a file of another kind than the two, or the scene itself, before any work.
 
     Raises:
-        SettingsError: its name ends in neither .gpkg nor .tif.
+        SettingsError: its name ends in neither .gpkg nor .tif, or it is ``scene``.
     """
+    if file.exists() and scene.exists() and file.samefile(scene):
+        raise SettingsError(
+            "the map would replace the scene", where=file, remedy="name another file with --map"
+        )
     if file.suffix.lower() not in _FORMATS:
         raise SettingsError(
             f"a map is written to {' or '.join(_FORMATS)}, not to {file.suffix or 'another kind'}",

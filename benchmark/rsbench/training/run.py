@@ -97,8 +97,8 @@ def run_cell(
     torch.backends.cudnn.deterministic = True
     report({"phase": "load"})
     inputs = open_unchanged(run, folders)
-    read_as = file_reader(run.cell.target).options
     trainer = CellTrainer(run.cell, inputs, folders, torch.device(device), report)
+    view = _view(run.cell, inputs, trainer.precision)
     environment = describe_environment(trainer.device, trainer.precision, threads)
     try:
         loop, result = trainer.run()
@@ -123,17 +123,7 @@ def run_cell(
         metrics=metrics,
         parameters=parameters,
         timing=trainer.timing(loop, time.perf_counter() - started),
-        view=InputView(
-            image_size=inputs.backbone.info.image_size,
-            short_side=inputs.short_side,
-            stored_side=inputs.stored_side,
-            normalisation=inputs.normalisation,
-            bands=inputs.target.imagery.bands,
-            channels=inputs.channels,
-            full_scale=inputs.target.imagery.full_scale,
-            read_as=read_as,
-            precision=trainer.precision,
-        ),
+        view=view,
         environment=environment,
         epochs=loop.epochs,
         strategy=result.summary,
@@ -150,6 +140,21 @@ def run_cell(
             if text
         ),
         skipped={split: len(store.bad) for split, store in inputs.stores.items() if store.bad},
+    )
+
+
+def _view(cell: Cell, inputs: Inputs, precision: str) -> InputView:
+    imagery = inputs.target.imagery
+    return InputView(
+        image_size=inputs.backbone.info.image_size,
+        short_side=inputs.short_side,
+        stored_side=inputs.stored_side,
+        normalisation=inputs.normalisation,
+        bands=imagery.bands,
+        channels=inputs.channels,
+        full_scale=imagery.full_scale,
+        read_as=file_reader(cell.target).options,
+        precision=precision,
     )
 
 
