@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+from pydantic import model_validator
 
 from rsbench.imagery import PICTURE, BandInput
 from rsbench.settings import Settings
@@ -19,15 +21,22 @@ if TYPE_CHECKING:
 class Normalisation(Settings):
     """Input normalisation ``(x - mean) / std * multiplier + offset`` with x in [0, 1].
 
-    ``statistics: target`` takes mean and standard deviation per channel from the target's
-    training images (paper section 9.9); then ``mean`` and ``std`` are ignored.
+    ``statistics: target`` takes mean and standard deviation per channel over all pixels of the
+    target's training images (paper section 9.9); then ``mean`` and ``std`` are ignored. Otherwise
+    they must be stated: no numbers suit every network.
     """
 
     statistics: Literal["fixed", "target"] = "fixed"
-    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
-    std: tuple[float, ...] = (0.5, 0.5, 0.5)
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
     multiplier: float = 1.0
     offset: float = 0.0
+
+    @model_validator(mode="after")
+    def _stated(self) -> Self:
+        if self.statistics == "fixed" and not (self.mean and self.std):
+            raise ValueError("state 'mean' and 'std' for each band, or 'statistics: target'")
+        return self
 
 
 @dataclass(frozen=True)

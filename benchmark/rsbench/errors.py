@@ -56,6 +56,10 @@ def _rebuild(
     return cls(what, where=where, remedy=remedy, command=command)
 
 
+class PluginError(RsbenchError):
+    """What a plugin raised and is none of rsbench's errors, or that it called ``sys.exit``."""
+
+
 class UnknownNameError(RsbenchError):
     """A name that no plugin registered."""
 

@@ -98,8 +98,7 @@ class Method(ABC):
         """
         if attachment.inserted:
             raise ExportError(
-                f"{type(self).__name__} cannot be folded into the backbone's weights: "
-                f"{self.unmergeable}",
+                f"the method cannot be folded into the backbone's weights: {self.unmergeable}",
                 remedy="use --to safetensors: the inserted modules as they are",
             )
         return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
@@ -115,9 +114,11 @@ class Method(ABC):
             ExportError: that format cannot express it exactly.
         """
         raise ExportError(
-            f"{type(self).__name__} cannot be written as a peft LoRA: that format holds low-rank "
-            "additions to linear layers and nothing else",
-            remedy="use --to safetensors: what was trained as it is",
+            "the method cannot be written as a peft LoRA: that format holds low-rank additions to "
+            "linear layers and nothing else",
+            remedy="use --to safetensors: what was trained as it is"
+            if attachment.inserted
+            else "use --to merged: timm weights and a head, which load.py loads without rsbench",
         )
 
 

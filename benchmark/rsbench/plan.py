@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rsbench import registry
 from rsbench.cell import Cell, cell_id, identity
+from rsbench.errors import PluginError
 from rsbench.missing import check_problems
 from rsbench.sources import Activity, Problem, Sources
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from rsbench.folders import Folders
     from rsbench.store import ListedCell, RunFolder
     from rsbench.target import Progress, Target
+
+_log = logging.getLogger("rsbench")
 
 State = Literal["finished", "failed", "to run", "unknown"]
 
@@ -248,7 +252,8 @@ def build_stores(
         activity: shows the decoding.
 
     Raises:
-        ImageError: an image is missing or does not decode.
+        ImageError: an image is missing or does not decode. What a plugin raises otherwise is left
+            to the cells of its target, with a warning.
     """
     from rsbench.imagestore import open_store
 
@@ -259,6 +264,9 @@ def build_stores(
         )
     }
     for (_, side), target in needed.items():
-        for split in ("train", "test"):
-            with activity(f"decoding {target.name} {split}") as progress:
-                open_store(target, split, side, folders, progress, thorough=True)
+        try:
+            for split in ("train", "test"):
+                with activity(f"decoding {target.name} {split}") as progress:
+                    open_store(target, split, side, folders, progress, thorough=True)
+        except PluginError as error:  # others have their images: it ends with the target's cells
+            _log.warning("%s; the cells of %s will fail", error.what, target.name)

@@ -14,7 +14,8 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, TypeVar
 
-from rsbench.errors import RsbenchError, UnknownNameError
+from rsbench.errors import PluginError, RsbenchError, UnknownNameError
+from rsbench.foreign import contained
 
 if TYPE_CHECKING:
     from rsbench.backbone import Backbone
@@ -94,11 +95,15 @@ def load(group: str, name: str) -> object:
     points = find(group)
     if name not in points:
         raise unknown_name(GROUPS[group], name, list(points))
+    what = f"the {GROUPS[group]} {name!r} ({points[name].value}) cannot be imported"
     try:
-        return points[name].load()
-    except (ImportError, AttributeError) as error:
+        with contained(what):
+            return points[name].load()
+    except PluginError as error:
+        if not isinstance(error.__cause__, ImportError | AttributeError):
+            raise
         raise RsbenchError(
-            f"the {GROUPS[group]} {name!r} ({points[name].value}) cannot be imported: {error}",
+            f"{what}: {error.__cause__}",
             remedy="reinstall the package that provides it, or see 'rsbench doctor'",
         ) from error
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from rsbench import registry
 from rsbench.errors import BandError, MissingWeightsError, NotPreparedError, RsbenchError
 from rsbench.errors import SettingsError as OptionError
+from rsbench.foreign import contained
 from rsbench.imagery import choose_bands
 from rsbench.wording import option_problem
 
@@ -114,7 +115,8 @@ class Sources:
         wanted: bool,
     ) -> Opened | None:
         try:
-            return opening()
+            with contained(f"opening the {kind} {name}"):
+                return opening()
         except RsbenchError as error:
             if wanted:
                 self.problems.append(Problem(kind, name, error))

@@ -37,7 +37,16 @@ if TYPE_CHECKING:
 
 RUN_SCHEMA = 1
 SCRATCH = ".tmp-"
-OWN_NAMES = {"run.json", "matrix.yaml", "cells", "tables", "figures", "report.html", "logs"}
+OWN_NAMES = {
+    "run.json",
+    "matrix.yaml",
+    "cells",
+    "tables",
+    "figures",
+    "report-files.json",
+    "report.html",
+    "logs",
+}
 _FOLDER = "give a folder that you may write, on a disk with space, with --out"
 #: Runs that an error names.
 _MOST_NAMED = 20

@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 import pytest
 import torch
 from safetensors.torch import save_file
+from world import HALVES
 
+from rsbench.backbone import Normalisation
 from rsbench.errors import CheckpointError
 from rsbench.folders import Folders
 from rsbench.imagery import PICTURE, BandInput
@@ -24,6 +26,7 @@ def options(**changes: Any) -> CheckpointOptions:
         "arguments": ARGUMENTS,
         "weights": "weights.safetensors",
         "image_size": 16,
+        "normalisation": HALVES,
     }
     return CheckpointOptions.model_validate(fields | changes)
 
@@ -140,6 +143,7 @@ def test_the_real_galileo_weights_fit(shared_data: Path) -> None:
         weights="weights/galileo_nano_rgb_96px_timm.safetensors",
         image_size=96,
         norm_eps=1e-5,
+        normalisation=Normalisation(statistics="target"),
     )  # fmt: skip
     backbone = Checkpoint.open("galileo_nano", chosen, Folders(base=shared_data))
     built = backbone.build()
@@ -153,6 +157,7 @@ def test_the_real_dinov2_weights_fit_at_another_size(shared_data: Path) -> None:
         architecture="vit_small_patch14_dinov2",
         weights="weights/dinov2_vit_s14_timm_fp16.safetensors",
         image_size=98,
+        normalisation=Normalisation(statistics="target"),
         position_resize="bicubic",
     )
     backbone = Checkpoint.open("dinov2_vit_s14", chosen, Folders(base=shared_data))

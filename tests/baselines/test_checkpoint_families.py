@@ -10,6 +10,7 @@ import torch
 from families import ARCHITECTURES, SIZE, FamilyBackbone, empty, family_images
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from world import HALVES
 
 from rsbench.errors import CheckpointError
 from rsbench.folders import Folders
@@ -27,6 +28,7 @@ def opened(folder: Path, family: str, **changes: Any) -> Checkpoint:
         "arguments": arguments,
         "weights": "weights.safetensors",
         "image_size": SIZE,
+        "normalisation": HALVES,
     }
     options = CheckpointOptions.model_validate(fields | changes)
     return Checkpoint.open("mine", options, Folders(base=folder))

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import save_file
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
+from world import HALVES
 
 from rsbench.cli import main
 from rsbench.errors import CheckpointError
@@ -37,7 +38,7 @@ def state(seed: int = 0, prefix: str = "") -> dict[str, Tensor]:
 
 def options(**changes: Any) -> CheckpointOptions:
     fields = {"architecture": "VisionTransformer", "arguments": ARGUMENTS, "image_size": 16,
-              "weights": "weights.pth"}  # fmt: skip
+              "weights": "weights.pth", "normalisation": HALVES}  # fmt: skip
     return CheckpointOptions.model_validate(fields | changes)
 
 

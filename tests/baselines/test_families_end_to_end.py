@@ -11,7 +11,7 @@ import yaml
 from families import ARCHITECTURES, SIZE, FamilyBackbone
 from safetensors.torch import save_file
 from typer.testing import CliRunner
-from world import matrix, write_world
+from world import HALVES, matrix, write_world
 
 from rsbench.cli import app
 from rsbench.record import Record, read_record
@@ -65,7 +65,7 @@ def sweep(folder: Path, family: str, methods: list[Any]) -> tuple[str, list[Reco
     save_file(network.state_dict(), folder / "weights.safetensors")
     backbone = {"name": family, "kind": "checkpoint", "architecture": name,
                 "arguments": arguments, "weights": "weights.safetensors",
-                "image_size": SIZE}  # fmt: skip
+                "image_size": SIZE, "normalisation": HALVES}  # fmt: skip
     content = matrix() | {"backbones": [backbone], "methods": methods, "seeds": [0]}
     if family in WITHOUT_SITES:
         del content["metapeft"]

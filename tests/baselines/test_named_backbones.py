@@ -18,6 +18,7 @@ from named import tiny_kind
 from safetensors.torch import save_file
 
 from rsbench import registry
+from rsbench.backbone import Normalisation
 from rsbench.errors import (
     CheckpointError,
     DownloadError,
@@ -407,6 +408,7 @@ def test_dinov2_from_the_real_file_runs_as_a_named_backbone(shared_data: Path) -
             architecture="vit_small_patch14_dinov2",
             weights=str(file),
             image_size=98,
+            normalisation=Normalisation(statistics="target"),
             position_resize="bicubic",
         ),
         Folders(),

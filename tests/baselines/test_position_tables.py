@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
+from world import HALVES
 
 from rsbench.errors import CheckpointError
 from rsbench.folders import Folders
@@ -40,7 +41,8 @@ def network(name: str, image_size: int | tuple[int, int], **arguments: Any) -> n
 
 def opened(folder: Path, name: str, image_size: int, **changes: Any) -> Checkpoint:
     fields = {"architecture": name, "arguments": TINY, "weights": "weights.safetensors",
-              "image_size": image_size, "position_resize": "bicubic"}  # fmt: skip
+              "image_size": image_size, "position_resize": "bicubic",
+              "normalisation": HALVES}  # fmt: skip
     options = CheckpointOptions.model_validate(fields | changes)
     return Checkpoint.open("mine", options, Folders(base=folder))
 

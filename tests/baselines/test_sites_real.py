@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from rsbench.backbone import Normalisation
 from rsbench.folders import Folders
 from rsbench.insertion import Attachment, InsertedModule, PromptModule, Site
 from rsbench_baselines.backbones.checkpoint import Checkpoint
@@ -21,12 +22,14 @@ OPTIONS = {
                    "class_token": False, "global_pool": "avg", "fc_norm": False},
         weights="weights/galileo_nano_rgb_96px_timm.safetensors",
         image_size=96,
+        normalisation=Normalisation(statistics="target"),
         norm_eps=1e-5,
     ),
     "dinov2_vit_s14": CheckpointOptions(
         architecture="vit_small_patch14_dinov2",
         weights="weights/dinov2_vit_s14_timm_fp16.safetensors",
         image_size=98,
+        normalisation=Normalisation(statistics="target"),
         position_resize="bicubic",
     ),
 }  # fmt: skip

@@ -57,9 +57,15 @@ def test_a_loss_that_hardly_falls_or_rises_says_which_way_to_go() -> None:
     (slow,) = alarms(log(2.6, 2.5, 2.4), scored(0.3))
     assert "fell by 8 % only: a higher learning rate" in slow
     (rising,) = alarms(log(2.6, 2.5, 2.9), scored(0.3))
-    assert "rose from 2.6 to 2.9: a lower learning rate" in rising
+    assert "rose: first epoch 2.6, last 2.9: a lower learning rate" in rising
     assert alarms(log(0.30, 0.28), scored(0.97)) == ()  # it knew already
+    assert alarms(log(0.60, 0.57), scored(0.9, classes=6)) == ()
     assert alarms(log(2.6), scored(0.3)) == ()  # one epoch has nothing to fall from
+
+
+def test_a_cell_that_collapsed_gets_its_advice_once() -> None:
+    (found,) = alarms(log(2.6, 2.9), scored(0.05))
+    assert "near chance (5.0 %), and the loss rose: first epoch 2.6, last 2.9: a lower" in found
 
 
 def test_a_fitted_method_has_no_loss_to_fall() -> None:
@@ -81,6 +87,14 @@ class TestFloors:
         assert found is not None
         assert found.cell.method.name == "probe"
         assert floors.above(self.record("lora", 0.6)) is None
+
+    def test_a_floor_that_comes_last_is_told_of_those_before(self) -> None:
+        lora, linear = self.record("lora", 0.4), self.record("linear", 0.6)
+        floors = Floors()
+        assert floors.add(lora) == floors.add(linear) == []
+        assert floors.add(self.record("probe", 0.5)) == [lora]
+        late = self.record("adapter", 0.3)
+        assert floors.add(late) == [late]
 
     @pytest.mark.parametrize(
         "other", [{"target": "b"}, {"backbone": "b"}, {"evaluate_on": "validation"}]

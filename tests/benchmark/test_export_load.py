@@ -18,7 +18,7 @@ import yaml
 from families import ARCHITECTURES, SIZE, FamilyBackbone
 from safetensors.torch import save_file
 from typer.testing import CliRunner
-from world import matrix, write_world
+from world import HALVES, matrix, write_world
 
 from rsbench.cli import app
 from rsbench.finished.find import FinishedCell, find_cell
@@ -40,7 +40,7 @@ def families(folder: Path) -> list[dict[str, Any]]:
         save_file(FamilyBackbone(family).build().state_dict(), folder / f"{family}.safetensors")
         found.append({"name": family, "kind": "checkpoint", "architecture": kind.__name__,
                       "arguments": arguments, "weights": f"{family}.safetensors",
-                      "image_size": SIZE})  # fmt: skip
+                      "image_size": SIZE, "normalisation": HALVES})  # fmt: skip
     name, arguments = "vit_tiny_patch16_224", {"embed_dim": 16, "depth": 1, "num_heads": 2}
     state = timm.create_model(name, img_size=48, num_classes=3, **arguments).state_dict()
     save_file({f"module.{k}": v.half() for k, v in state.items()}, folder / "r.safetensors")
@@ -60,7 +60,7 @@ def families(folder: Path) -> list[dict[str, Any]]:
     save_file(beit.state_dict(), folder / "beit.safetensors")
     without_sites = {"name": "beit", "kind": "checkpoint", "architecture": "beit_base_patch16_224",
                      "arguments": arguments, "weights": "beit.safetensors",
-                     "image_size": 32}  # fmt: skip
+                     "image_size": 32, "normalisation": HALVES}  # fmt: skip
     return [*found, resized, without_sites]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,13 +34,17 @@ def test_what_was_computed_is_read_the_next_time(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full here")
 def test_a_full_disk_costs_one_remark_and_no_cell(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def beside(path: Path) -> Path:
+        temporary = path.with_suffix(".part")
+        temporary.symlink_to("/dev/full")
+        return temporary
+
+    monkeypatch.setattr("rsbench.atomic._beside", beside)
     with caplog.at_level(logging.WARNING, logger="rsbench"):
         for split in ("train", "test"):
             key = replace(KEY, split=split)
-            partial = tmp_path / f".{key.digest}-{os.getpid()}.npz"
-            partial.symlink_to("/dev/full")
             assert (cached_features(tmp_path, key, lambda: FEATURES, 3) == FEATURES).all()
     assert [each.message for each in caplog.records] == [
         f"features of the frozen backbone cannot be kept in {tmp_path}: "

@@ -247,16 +247,41 @@ def test_a_short_side_must_be_positive(target: Pictures, folders: Folders) -> No
 
 
 def test_an_abandoned_build_is_cleared_away(target: Pictures, folders: Folders) -> None:
-    folder = open_store(target, "train", 8, folders).folder
-    fresh, old = (folder.with_name(f".{folder.name}.{n}.part") for n in ("fresh", "old"))
-    for left in (fresh, old):
-        left.mkdir()
-        (left / "pixels-00000.bin").touch()
-    os.utime(old, (1, 1))
-    (folder / "store.json").unlink()
-    open_store(target, "train", 8, folders)
-    assert fresh.is_dir()
-    assert not old.exists()
+    """Whose process died, however lately; a living one's stays, however old."""
+    parent = open_store(target, "train", 8, folders).folder.parent
+    started = [sys.executable, "-c", BUILDER, os.fspath(parent)]
+    living, dead = (
+        subprocess.Popen([*started, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for name in ("living", "dead")
+    )
+    for each in (living, dead):
+        assert each.stdout is not None
+        assert each.stdout.readline() == b"built\n"
+    dead.kill()
+    dead.communicate()
+    mine = parent / ".mine.part"  # nothing of ours is called so
+    mine.mkdir()
+    for left in parent.glob(".*.part"):
+        os.utime(left, (1, 1))
+    open_store(target, "train", 9, folders)
+    assert not list(parent.glob(".dead.*"))
+    assert [each.suffix for each in sorted(parent.glob(".living.*"))] == [".lock", ".part"]
+    assert mine.is_dir()
+    living.communicate(b"\n")
+    assert (parent / "living" / "file").is_file()
+    assert not list(parent.glob(".living.*"))
+
+
+BUILDER = """
+import sys
+from pathlib import Path
+from rsbench.atomic import new_folder
+
+with new_folder(Path(sys.argv[1]) / sys.argv[2]) as folder:
+    (folder / "file").touch()
+    print("built", flush=True)
+    sys.stdin.read(1)
+"""
 
 
 def build_when_told(folder: Path) -> None:

@@ -91,10 +91,10 @@ class TestSharedCells:
 
     def test_are_counted_once(self, world: World) -> None:
         printed = world.call(dry=True)
-        assert "8 cells: 8 to run (2 of the lines above repeat one under another label)" in printed
+        assert "8 cells: 8 to run (2 lines above: the same under another label)" in printed
         assert printed.count("rank=1 / reading=") == 4
         world.call(only=["reading=alone"])
-        assert "8 cells: 4 to run, 4 finished (2 of" in world.call(dry=True)
+        assert "8 cells: 4 to run, 4 finished (2 lines" in world.call(dry=True)
 
     def test_either_label_selects_them(self, world: World) -> None:
         printed = world.call(dry=True, only=["reading=up_to", "rank=1"])

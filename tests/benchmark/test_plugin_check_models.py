@@ -297,7 +297,8 @@ class TestBackbones:
     def test_wrong_facts(self) -> None:
         def start(self: TinyBackbone) -> None:
             TinyBackbone.__init__(self)
-            self.info = BackboneInfo(16, Normalisation(mean=(0.5,)), "", {})
+            short = Normalisation(mean=(0.5,), std=(0.5,) * 3)
+            self.info = BackboneInfo(16, short, "", {})
 
         found = {
             e.check: e for e in check_backbone(type("X", (TinyBackbone,), {"__init__": start}))

@@ -98,11 +98,13 @@ def test_warnings_follow_the_line_of_their_cell(terminal: bool) -> None:
         display.ended(0, trained)
     text = stream.getvalue().replace("\x1b[2K", "")
     lines = [line.rstrip() for line in text.splitlines() if "warning" in line]
-    assert lines == [
-        "  warning: it fell: do that",
-        "  warning: below lora on the frozen features (75.0 %): another learning rate or more "
-        "epochs usually help",
-    ]
+    below = "below lora on the frozen features (75.0 %): another learning rate or more epochs "
+    assert lines == ["  warning: it fell: do that", f"  warning: {below}usually help"]
+
+    with display_for(console, 2, Floors()) as display:
+        display.ended(0, trained)
+        display.ended(0, probe.model_copy(update={"metrics": better}))
+    assert stream.getvalue().count(f"  warning: {LABEL} is {below}") == 1
 
 
 @pytest.mark.parametrize("terminal", [False, True])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from report_tables import finish
 from rsbench.errors import SettingsError
 from rsbench.report.results import load_results
 from rsbench.report.sections import all_sections
-from rsbench.report.write import write_report
+from rsbench.report.write import WRITTEN, write_report
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,15 +30,52 @@ def folder(tmp_path: Path) -> RunFolder:
 
 
 def leave(folder: RunFolder, *names: str) -> None:
-    """Files as an earlier report could have left them."""
+    """Files as an earlier report could have left them, with its list of them."""
+    put(folder.path, *names)
+    (folder.path / WRITTEN).write_text(json.dumps(names))
+
+
+def put(place: Path, *names: str) -> None:
     for name in names:
-        file = folder.path / name
-        file.parent.mkdir(exist_ok=True)
+        file = place / name
+        file.parent.mkdir(exist_ok=True, parents=True)
         file.write_text("old")
 
 
 def is_there(folder: RunFolder, name: str) -> bool:
     return (folder.path / name).exists()
+
+
+class TestOthersFiles:
+    MINE = ("figures/mine.svg", "tables/notes.md", "tables/forest_mean.csv", "report.txt")
+
+    @pytest.mark.parametrize("only", [(), ("statistics", "tables", "figures")])
+    def test_files_that_no_report_wrote_stay(
+        self, folder: RunFolder, tmp_path: Path, only: tuple[str, ...]
+    ) -> None:
+        place = tmp_path / "elsewhere"
+        for out in (None, place):
+            put(out or folder.path, *self.MINE)
+            for _ in range(2):
+                write_report(folder, only=only, out=out, figures=False)
+            assert all((out or folder.path).joinpath(each).is_file() for each in self.MINE)
+
+    @pytest.mark.parametrize("content", ["{}", "[", '["../mine.csv", 3, "tables/../../mine.csv"]'])
+    def test_a_list_of_other_places_removes_nothing(self, folder: RunFolder, content: str) -> None:
+        mine = folder.path.parent / "mine.csv"
+        mine.write_text("mine")
+        (folder.path / WRITTEN).write_text(content)
+        write_report(folder, figures=False)
+        assert mine.exists()
+
+    def test_what_this_report_wrote_the_next_one_may_remove(self, folder: RunFolder) -> None:
+        write_report(folder, figures=False)
+        listed = json.loads((folder.path / WRITTEN).read_text())
+        there = [each.relative_to(folder.path).as_posix() for each in folder.path.glob("tables/*")]
+        assert sorted(listed) == sorted(there) != []
+        leave(folder, *listed, "tables/gone.csv")
+        write_report(folder, figures=False)
+        assert not is_there(folder, "tables/gone.csv")
 
 
 class TestStaleFiles:

@@ -208,7 +208,7 @@ class TestDryRun:
     def test_data_that_is_not_ready(self, world: World) -> None:
         (world.data / "a").unlink()
         text = world.show(2)  # as the run itself would end
-        assert "-" * 16 + "  data not ready     things / stub_vit: 6 cells" in text
+        assert "-" * 16 + "  not prepared       things / stub_vit: 6 cells" in text
         assert "not ready:" in text
         assert "things is not prepared" in text
 

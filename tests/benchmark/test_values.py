@@ -87,10 +87,10 @@ def test_what_an_offset_clipped_is_counted() -> None:
 
 def test_describe_says_the_same(activity: Activity) -> None:
     image = np.zeros((4, 4, 3), dtype=np.uint8)
-    lines = describe(Pictures([image]), activity).lines()
+    lines = describe(Pictures([image]), 2048, activity).lines()
     assert any(line.startswith("train WRONG VALUES: pictures: its brightest") for line in lines)
     image[0, 0] = 200
-    lines = describe(Pictures([image]), activity).lines()
+    lines = describe(Pictures([image]), 2048, activity).lines()
     assert any("test: bands that are mostly 0" in line for line in lines)
     assert not any("WRONG" in line for line in lines)
 

@@ -174,7 +174,7 @@ class TestDescribe:
         assert "3 classes, imbalance 3.0 to 1; head 1, medium 1, tail 1" in shown
         assert "train: 11 images, heights 12, widths 10 to 15" in shown
         taken = sum(np.array(Image.open(file)).size for file in listed.glob("*.png"))
-        assert f"decoded they take {taken / 1e3:.1f} kB and are kept so" in shown
+        assert f"decoded they take {taken / 1e3:.1f} kB; a sweep keeps them" in shown
         folder = listed / "here"
         facts = json.loads((folder / "description.json").read_text())
         pixels = [np.array(Image.open(file)).reshape(-1, 3) for file in listed.glob("train_*.png")]

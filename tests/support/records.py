@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 INFO = BackboneInfo(
-    image_size=7, normalisation=Normalisation(), weights_hash="0" * 64, architecture={}
+    image_size=7,
+    normalisation=Normalisation(mean=(0.5,) * 3, std=(0.5,) * 3),
+    weights_hash="0" * 64,
+    architecture={},
 )
 
 

@@ -35,7 +35,7 @@ class TinyBackbone(Backbone):
     def __init__(self, dtype: torch.dtype = torch.float32) -> None:
         info = BackboneInfo(
             image_size=IMAGE_SIZE,
-            normalisation=Normalisation(),
+            normalisation=Normalisation(mean=(0.5,) * 3, std=(0.5,) * 3),
             weights_hash="0" * 64,
             architecture={},
         )
@@ -150,7 +150,7 @@ def make_context(
         Images(labels),
         labels,
         image_size=IMAGE_SIZE,
-        normalisation=Normalisation(),
+        normalisation=Normalisation(mean=(0.5,) * 3, std=(0.5,) * 3),
         augmentation=recipe.augmentation,
         device=device,
     )

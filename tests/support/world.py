@@ -13,6 +13,8 @@ from safetensors.torch import save_file
 
 ARGUMENTS = {"patch_size": 8, "embed_dim": 16, "depth": 2, "num_heads": 2}
 TRAIN, TEST = (24, 10, 5), (6, 6, 6)
+HALVES = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
+"""Normalisation of pictures to -1 to 1."""
 CLASSES = ("meadow", "forest", "water")
 
 
@@ -53,6 +55,7 @@ def matrix() -> dict[str, object]:
                 "arguments": ARGUMENTS,
                 "weights": "weights.safetensors",
                 "image_size": 16,
+                "normalisation": HALVES,
             }
         ],
         "methods": ["linear", "lora", "lora+metapeft"],

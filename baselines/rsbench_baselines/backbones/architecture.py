@@ -83,11 +83,11 @@ def _check_image_size(network: nn.Module, image_size: int, path: Path) -> None:
                 where=path,
                 remedy=f"set image_size to {smallest} or more",
             )
-    if getattr(network, "dynamic_img_size", False):
-        for side in network.get_submodule("patch_embed").patch_size:  # type: ignore[union-attr]
-            if image_size % side:
-                raise CheckpointError(
-                    f"image_size {image_size} is not a multiple of the patch's {side} pixels",
-                    where=path,
-                    remedy=f"set image_size to {max(1, round(image_size / side)) * side}",
-                )
+    patch = getattr(getattr(network, "patch_embed", None), "patch_size", ())
+    for side in patch if isinstance(patch, tuple) else (patch,):
+        if image_size % side:  # timm would leave out a strip at the right and at the bottom
+            raise CheckpointError(
+                f"image_size {image_size} is not a multiple of the patch's {side} pixels",
+                where=path,
+                remedy=f"set image_size to {max(1, round(image_size / side)) * side}",
+            )

@@ -33,8 +33,8 @@ class CheckpointOptions(Settings):
     """Side of the input, pixels."""
     norm_eps: Annotated[float, Field(gt=0.0)] | None = None
     """Epsilon of every LayerNorm, or None for the architecture's own."""
-    normalisation: Normalisation = Normalisation()
-    """How input in [0, 1] is normalised."""
+    normalisation: Normalisation
+    """How input in [0, 1] is normalised: as it was when the weights were trained."""
     position_resize: Literal["none", "bicubic", "bicubic_antialias"] = "none"
     """How a position table of another grid is resized; ``none`` makes that an error. Swin and
     ConvNeXt have no such table."""

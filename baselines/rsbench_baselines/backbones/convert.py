@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from rsbench.atomic import new_file
 from rsbench.errors import CheckpointError
 from rsbench_baselines.backbones.architecture import empty_network
 from rsbench_baselines.backbones.computed import computed_buffers
@@ -123,23 +122,19 @@ def _save(weights: dict[str, Tensor], out: Path) -> str:
     Raises:
         CheckpointError: the folder cannot be written.
     """
-    part = out.with_name(f".{out.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        part.touch()
-        mode = part.stat().st_mode  # what the user's umask makes of a new file
-        save_file({name: _own(weights[name]) for name in sorted(weights)}, part)
-        part.chmod(mode)  # safetensors lets only its owner read a file
-        digest = file_hash(part)
-        part.replace(out)
+        with new_file(out) as part:
+            part.touch()
+            mode = part.stat().st_mode  # what the user's umask makes of a new file
+            save_file({name: _own(weights[name]) for name in sorted(weights)}, part)
+            part.chmod(mode)  # safetensors lets only its owner read a file
+            digest = file_hash(part)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(
             f"the weights cannot be written: {error}",
             where=out,
             remedy="free some disk space, or name another place (RSBENCH_DATA, --out)",
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
     return digest
 
 

@@ -9,11 +9,10 @@ made up and never used, for a checkpoint in this format holds one.
 from __future__ import annotations
 
 import argparse
-import os
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rsbench.atomic import new_file
 from rsbench_baselines.demo_backbone.network import ARCHITECTURE, WEIGHTS
 
 if TYPE_CHECKING:
@@ -42,13 +41,8 @@ def write_mae_checkpoint(path: Path) -> None:
         "scaler": {},
         "args": argparse.Namespace(model="mae_vit_demo_patch8", mask_ratio=0.75, lr=None),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
-    try:
-        torch.save(checkpoint, part)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with new_file(path) as temporary:
+        torch.save(checkpoint, temporary)
 
 
 def _decoder(patches: int) -> dict[str, Tensor]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rsbench.atomic import write_file
+
 if TYPE_CHECKING:
     from timm.models.vision_transformer import VisionTransformer
 
@@ -93,7 +95,4 @@ def save_weights(network: VisionTransformer, path: Path) -> None:
         for key, value in network.state_dict().items()
         if not key.startswith("head.")
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial_path = path.with_suffix(".partial")
-    partial_path.write_bytes(save(weights))
-    partial_path.replace(path)
+    write_file(path, save(weights))

@@ -31,7 +31,8 @@ from rsbench.cli import (
     run,
     weights,
 )
-from rsbench.errors import RsbenchError
+from rsbench.errors import PluginError, RsbenchError
+from rsbench.foreign import line_of
 from rsbench.matrix import MatrixWarning
 from rsbench.output import accept_all_letters, lasting_streams
 from rsbench.system import open_more_files
@@ -118,8 +119,24 @@ def _call(given: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except SystemExit as leaving:
-        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+        if _is_typers(leaving):
+            return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+        _print_error(
+            PluginError(
+                f"a plugin or library called sys.exit({leaving.code!r})", where=line_of(leaving)
+            )
+        )
+        return 1
     return 0
+
+
+def _is_typers(leaving: SystemExit) -> bool:
+    """Whether the command line itself ended, as after ``--help``."""
+    step = leaving.__traceback__
+    while step is not None and step.tb_next is not None:
+        step = step.tb_next
+    name = str(step.tb_frame.f_globals.get("__name__")) if step else ""
+    return name.partition(".")[0] in {"typer", "click"}
 
 
 def _print_error(error: RsbenchError) -> None:

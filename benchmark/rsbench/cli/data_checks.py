@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from rsbench.target import Target
 
 
+StoredSideOption = Annotated[
+    int, typer.Option(min=1, help="Shrink images of a longer short side, as recipe.stored_side.")
+]
 #: Of many classes, so many of the most and of the least frequent are printed.
 _ENDS = 30
 
@@ -87,6 +90,7 @@ def describe(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Default: results/datasets/<name>.")
     ] = None,
+    stored_side: StoredSideOption = 2048,
     matrix: MatrixOption = None,
     settings: SetOption = None,
     plugin: PluginOption = None,
@@ -103,7 +107,8 @@ def describe(
     from rsbench.sweep.progress import Activities
 
     target, _ = _opened(name, matrix, settings, folders_of(data_dir, cache_dir))
-    description = look(target, Activities(Console(stderr=True, highlight=False)))
+    activity = Activities(Console(stderr=True, highlight=False))
+    description = look(target, stored_side, activity)
     console = Console(highlight=False)
     _print_description(description, console)
     folder = Path("results") / "datasets" / target.name if out is None else out
@@ -162,6 +167,7 @@ def speed(
     batch_size: Annotated[int, typer.Option(min=1, help="Images per batch.")] = 64,
     seconds: Annotated[float, typer.Option(min=0.1, help="How long each way is measured.")] = 5.0,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads. Default: all cores.")] = None,
+    stored_side: StoredSideOption = 2048,
     matrix: MatrixOption = None,
     settings: SetOption = None,
     plugin: PluginOption = None,
@@ -172,11 +178,13 @@ def speed(
     from rich.console import Console
 
     from rsbench.dataset.speed import measure_speed
+    from rsbench.settings import Recipe
     from rsbench.sweep.progress import Activities
 
     target, folders = _opened(name, matrix, settings, folders_of(data_dir, cache_dir))
     console = Console(highlight=False)
     with Activities(Console(stderr=True, highlight=False))(f"decoding {name}") as progress:
-        results = measure_speed(target, folders, image_size, batch_size, seconds, threads, progress)
+        recipe = Recipe(batch_size=batch_size, stored_side=stored_side)
+        results = measure_speed(target, folders, recipe, image_size, seconds, threads, progress)
     for line in results:
         console.print(line, markup=False, soft_wrap=True)

@@ -151,6 +151,7 @@ def _plugins() -> Iterator[Finding]:
 def _demo() -> Iterator[Finding]:
     """The demo backbone must be there; the demo world is rendered when it is needed."""
     from rsbench import registry
+    from rsbench.cli.data import DEMO
     from rsbench.errors import NotPreparedError, RsbenchError
     from rsbench.folders import Folders
 
@@ -160,7 +161,7 @@ def _demo() -> Iterator[Finding]:
         yield Finding("demo backbone", "its weights are installed")
     except RsbenchError as error:
         yield Finding("demo backbone", error.what, error.remedy or _REINSTALL, fatal=True)
-    for name in ("demo_dota", "demo_fusrs"):
+    for name in DEMO:
         try:
             target = registry.target_class(name)
             target.open(name, target.Options(), Folders())

@@ -150,6 +150,7 @@ def convert(
         "image_size": image_size,
         "ignore_keys": list(ignore or ()),
         "weights": str(source),
+        "normalisation": {"statistics": "target"},  # is not converted: a matrix states it
         "key": key,
         "prefix": prefix,
     }

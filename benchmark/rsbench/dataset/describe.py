@@ -15,7 +15,6 @@ from rsbench.dataset.survey import Survey, survey
 from rsbench.fetch.space import readable
 from rsbench.groups import GROUP_NAMES
 from rsbench.imagestore.statistics import histogram_statistics
-from rsbench.settings import Recipe
 from rsbench.sources import Activity
 from rsbench.spreadsheet import csv_text
 from rsbench.target import SPLITS
@@ -34,10 +33,12 @@ class Description:
     Attributes:
         target: the target.
         surveys: of each split.
+        stored_side: short side that a sweep shrinks longer ones to, pixels.
     """
 
     target: Target
     surveys: dict[SplitName, Survey]
+    stored_side: int
 
     @property
     def imbalance(self) -> float:
@@ -105,13 +106,13 @@ class Description:
         return [*found, *target.remarks, *([target.disclaimer] if target.disclaimer else [])]
 
     def _kept(self) -> str:
-        """How a sweep keeps the images, by the default recipe."""
+        """How a sweep keeps the images."""
         size = f"decoded they take {readable(self.decoded_bytes)}"
         if self.target.streams:
             return f"{size}; this kind of target decodes them at every use"
-        side = Recipe().stored_side
+        side = self.stored_side
         large = sum(int((each.sizes.min(axis=1) > side).sum()) for each in self.surveys.values())
-        kept = f"{size} and are kept so, if that is no more than half of the free disk"
+        kept = f"{size}; a sweep keeps them decoded if that is at most half of the free disk"
         shrunk = f"; those with a short side above {side} pixels are shrunk to it ({large:,})"
         return kept + (shrunk if large else "")
 
@@ -143,8 +144,13 @@ def _numbers(values: list[float]) -> str:
     return " ".join(f"{value:.4f}" for value in values)
 
 
-def describe(target: Target, activity: Activity) -> Description:
+def describe(target: Target, stored_side: int, activity: Activity) -> Description:
     """Decode both splits and describe them.
+
+    Args:
+        target: the target.
+        stored_side: short side that a sweep shrinks longer ones to, pixels.
+        activity: shows the decoding.
 
     Raises:
         TargetError: the target yields something that is no image.
@@ -154,7 +160,7 @@ def describe(target: Target, activity: Activity) -> Description:
         with activity(f"decoding {target.name} {split}") as progress:
             found = surveys[split] = survey(target, split, progress)
         target.add_remarks(value_remarks(target.name, split, target.imagery, found.histogram))
-    return Description(target, surveys)
+    return Description(target, surveys, stored_side)
 
 
 def write_description(description: Description, folder: Path) -> list[Path]:

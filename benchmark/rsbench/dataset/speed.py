@@ -12,13 +12,13 @@ import torch
 from rsbench.backbone import Normalisation
 from rsbench.batches import BatchReader
 from rsbench.imagestore import open_store
-from rsbench.settings import Recipe
 from rsbench.training.precision import make_fabric, resolve_precision
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rsbench.folders import Folders
+    from rsbench.settings import Recipe
     from rsbench.target import Progress, Target
 
 _WARM_UP = 0.2  # share of the time that is not counted
@@ -28,8 +28,8 @@ _TRAINED = 4  # images in a step of the network that feeding is compared with
 def measure_speed(
     target: Target,
     folders: Folders,
+    recipe: Recipe,
     image_size: int,
-    batch_size: int,
     seconds: float,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -42,8 +42,8 @@ def measure_speed(
     Args:
         target: the target.
         folders: where its decoded images lie.
+        recipe: how images are kept, cut and batched.
         image_size: side of the network's input, pixels.
-        batch_size: images per batch.
         seconds: how long each way is measured.
         threads: of torch; None for its default.
         progress: shows the decoding, where that is still to be done.
@@ -53,7 +53,7 @@ def measure_speed(
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    recipe = Recipe()
+    batch_size = recipe.batch_size
     short_side = recipe.test_short_side(image_size)
     store = open_store(target, "train", recipe.stored_short_side(image_size), folders, progress)
     channels = target.imagery.channels

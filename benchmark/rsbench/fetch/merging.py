@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+from rsbench.atomic import new_file
 from rsbench.errors import DownloadError
 
 
@@ -44,9 +45,8 @@ def _put(file: Path, place: Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:  # the folder is where another disk is mounted
             raise
-        beside = place.with_name(f".{place.name}.{os.getpid()}.part")
-        shutil.copy2(file, beside, follow_symlinks=False)
-        beside.replace(place)
+        with new_file(place) as beside:
+            shutil.copy2(file, beside, follow_symlinks=False)
 
 
 def _files(folder: Path) -> list[Path]:

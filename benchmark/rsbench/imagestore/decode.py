@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rsbench.errors import ImageError, MisfitImageError, RsbenchError, TargetError
+from rsbench.foreign import contained
 from rsbench.imagestore.files import Chunk, shard_file
 from rsbench.imagestore.fit import fit
 from rsbench.system import used_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -104,7 +105,7 @@ def decode_chunk(job: Job, number: int, done: Callable[[int], None] | None = Non
     histogram, digest, written, shrunk = Histogram(job.target.imagery), hashlib.sha256(), 0, 0
     path = shard_file(job.folder, number)
     with path.open("wb") if job.keep else nullcontext() as stream:
-        pairs = zip_longest(indices, job.target.read_many(job.split, indices))
+        pairs = zip_longest(indices, _read(job, indices))
         for place, (index, image) in enumerate(pairs):
             if index is None or image is None:
                 raise _wrong_number(job, len(indices), image is None)
@@ -155,6 +156,11 @@ _job: Job | None = None
 
 def _one_line(error: ImageError) -> str:
     return error.what if error.where is None else f"{error.where}: {error.what}"
+
+
+def _read(job: Job, indices: Sequence[int]) -> Iterator[NDArray[Any] | ImageError]:
+    with contained(f"reading {job.split} of {job.target.name}"):
+        yield from job.target.read_many(job.split, indices)
 
 
 def _wrong_number(job: Job, listed: int, fewer: bool) -> TargetError:

@@ -15,7 +15,7 @@ from rsbench.matrix.layers import Layer, validate
 from rsbench.matrix.located import KeyPath
 from rsbench.matrix.problems import Problems
 from rsbench.matrix.schema import Changes, MatrixDocument, written
-from rsbench.method import Method
+from rsbench.method import FittedMethod, Method
 from rsbench.settings import PluginChoice, Recipe, Settings
 
 
@@ -127,7 +127,7 @@ class CellBuilder:
             assert issubclass(method.plugin, Method)
             own = Layer(("recipe",), {"learning_rate": method.plugin.learning_rate})
             found = validate(Recipe, [own, *layers], self.problems, "recipe") or Recipe()
-            if found.optimizer == "adamw":
+            if found.optimizer == "adamw" and not issubclass(method.plugin, FittedMethod):
                 self.check_adamw(layers)
             self.recipes[key] = found
         return self.recipes[key]

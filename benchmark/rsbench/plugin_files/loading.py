@@ -75,7 +75,7 @@ def load_file(file: Path) -> ModuleType:
         where = f"{error.filename or path}:{error.lineno}"
         raise _broken(path, where, str(error.msg), error) from error
     # whatever a researcher's file raises is told with its line
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         where = f"{path}:{_line_in(path, error)}"
         raise _broken(path, where, f"{type(error).__name__}: {error}", error) from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from rsbench.alarms import BELOW
 from rsbench.heldout import SMALLEST_CLASS
 from rsbench.report.artefacts import EMPTY
 from rsbench.report.record_notes import NUMBER, together
@@ -90,23 +91,18 @@ def _below_the_floor(rows: Sequence[Row]) -> list[str]:
         below = [
             f"{row.method_and_setting} {_mean(row):.1f}"
             for row in rows
-            if row.first.epochs and _judged_alike(floor, row) and _mean(row) < height
+            if row.first.epochs and floor.place.covers(row.place) and _mean(row) < height
         ]
         if below:
             lines.append(
                 f"**below {floor.label} ({height:.1f} %), a head fitted to the frozen features** "
-                f"({shortened(below)}): another learning rate or more epochs usually help"
+                f"({shortened(below)}): {BELOW}"
             )
     return lines
 
 
 def _mean(row: Row) -> float:
     return row.measure("mean").mean or 0.0
-
-
-def _judged_alike(floor: Row, row: Row) -> bool:
-    places = [(each.target, each.backbone, each.evaluated_on) for each in (floor, row)]
-    return places[0] == places[1] and floor.axes.items() <= row.axes.items()
 
 
 def warnings(results: RunResults) -> tuple[str, ...]:

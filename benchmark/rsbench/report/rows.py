@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from rsbench.alarms import Place
 from rsbench.cell import full_method
 from rsbench.report.artefacts import Measure
 from rsbench.report.modulators import LEARNED, ModulatorSummary, control_of, summarise
@@ -80,6 +81,11 @@ class Row:
     def evaluated_on(self) -> str:
         """What the metrics are of: "test" or "validation"."""
         return self.first.cell.recipe.evaluate_on
+
+    @property
+    def place(self) -> Place:
+        """Within which its accuracy is compared."""
+        return Place(self.target, self.backbone, self.evaluated_on, self.axes)
 
     @property
     def full_method(self) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import json
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rsbench.atomic import write_file
@@ -21,14 +23,12 @@ from rsbench.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from rsbench.report.build import BuiltSection
     from rsbench.report.figures.rendered import Rendered
 
-#: Files that a report writes, and the beginnings of names of tables that other commands write.
-_SUFFIXES = frozenset({".csv", ".md", ".tex", ".parquet", ".png", ".svg"})
-_OF_OTHERS = ("compare-", "prune-")
+#: Names of the files in ``tables/`` and ``figures/`` that reports wrote: they alone may be removed.
+WRITTEN = "report-files.json"
 #: Absent artefacts and removed files that the console lists.
 _MOST_SHOWN = 10
 
@@ -95,7 +95,8 @@ def write_report(
 ) -> Written:
     """Build the report of a run and write it; the same records give the same bytes.
 
-    What an earlier report left in the rewritten parts and this one does not make is removed.
+    What an earlier report recorded as its own (``report-files.json``) in the rewritten parts, and
+    this one does not make, is removed; every other file stays.
 
     Args:
         folder: the run.
@@ -119,8 +120,9 @@ def write_report(
         named = [name for name in only if name != "page"]
         artefacts = chosen(report, named) if only else report.artefacts()
         place = folder.path if out is None else out
+        earlier = _recorded(place)
         tables = [each for each in artefacts if isinstance(each, Table)]
-        write_tables(tables, place / "tables")
+        files = write_tables(tables, place / "tables")
         drawn: list[Figure] = []
         missing = ""
         page = figures and (not only or "page" in only)
@@ -129,12 +131,12 @@ def write_report(
             rendered = drawing.finish(report.figures() if page else drawn)
             if page:
                 _write_page(report, rendered, place / "report.html")
-            _write_figures([rendered[each.name] for each in drawn], place / "figures")
+            for each in drawn:
+                files += write_figure(rendered[each.name], place / "figures")
             missing = "".join(sorted(set().union(*(each.missing for each in rendered.values()))))
-        made = {each.name for each in artefacts if not isinstance(each, Absent)}
-        earlier = [each for each in _earlier(place) if each.stem not in made]
-        stale = [each for each in earlier if _is_rewritten(each, report, only, figures)]
-        _remove(stale, place)
+        before = [each for each in earlier if each not in files]
+        stale = [each for each in before if _is_rewritten(each, report, only, figures)]
+        _record(place, {*earlier, *files} - {*stale}, stale)
     if not only:
         return Written(report, place, len(tables), len(drawn), page, missing=missing)
     return Written(
@@ -145,21 +147,22 @@ def write_report(
         page,
         absent=tuple(each for each in artefacts if isinstance(each, Absent)),
         removed=tuple(each.relative_to(place).as_posix() for each in stale),
-        left=_left(earlier, stale, place, page),
+        left=_left(before, stale, place, page),
         missing=missing,
         undrawn=sum(isinstance(each, Figure) for each in artefacts) - len(drawn),
     )
 
 
-def _earlier(place: Path) -> list[Path]:
-    """Files of reports in a folder, sorted; those of other commands are not among them."""
-    return sorted(
-        file
-        for name in ("tables", "figures")
-        if (place / name).is_dir()
-        for file in (place / name).iterdir()
-        if file.suffix in _SUFFIXES and not file.stem.startswith(_OF_OTHERS)
-    )
+def _recorded(place: Path) -> list[Path]:
+    """Files that an earlier report wrote into a folder and that are still there, sorted."""
+    try:
+        names = json.loads((place / WRITTEN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # none, or not ours: nothing is known to be a report's own
+        return []
+    listed = names if isinstance(names, list) else []
+    parts = [Path(name) for name in listed if isinstance(name, str)]
+    inside = {place / each for each in parts if each.parent in (Path("tables"), Path("figures"))}
+    return sorted(each for each in inside if each.is_file())
 
 
 def _is_rewritten(file: Path, report: Report, only: Sequence[str], figures: bool) -> bool:
@@ -172,10 +175,13 @@ def _is_rewritten(file: Path, report: Report, only: Sequence[str], figures: bool
     return any(section.owns(file.stem) for section in sections)
 
 
-def _remove(files: Sequence[Path], place: Path) -> None:
+def _record(place: Path, own: Collection[Path], stale: Sequence[Path]) -> None:
+    """Remove what is stale, and keep the names of the others."""
     with explained(place):
-        for file in files:
+        for file in stale:
             file.unlink()
+        names = sorted(each.relative_to(place).as_posix() for each in own)
+        write_file(place / WRITTEN, (json.dumps(names, indent=0) + "\n").encode())
 
 
 def _left(
@@ -191,11 +197,6 @@ def _left(
     return tuple(left)
 
 
-def _write_figures(rendered: Sequence[Rendered], folder: Path) -> None:
-    for each in rendered:
-        write_figure(each, folder)
-
-
 def _write_page(report: Report, rendered: Mapping[str, Rendered], file: Path) -> None:
     from rsbench.report.page import to_html
 
@@ -203,20 +204,30 @@ def _write_page(report: Report, rendered: Mapping[str, Rendered], file: Path) ->
         write_file(file, to_html(report, rendered).encode())
 
 
-def write_tables(tables: Sequence[Table], folder: Path) -> None:
+def write_tables(tables: Sequence[Table], folder: Path) -> list[Path]:
     """Write each table as CSV, Markdown, LaTeX and parquet; one in files alone not as LaTeX.
+
+    Returns:
+        The files.
 
     Raises:
         ResultsFolderError: the folder cannot be written.
     """
+    files: list[Path] = []
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for table in tables:
-            write_file(folder / f"{table.name}.csv", to_csv(table).encode())
-            write_file(folder / f"{table.name}.md", to_markdown(table).encode())
+            contents = {
+                folder / f"{table.name}.csv": to_csv(table).encode(),
+                folder / f"{table.name}.md": to_markdown(table).encode(),
+                folder / f"{table.name}.parquet": to_parquet(table),
+            }
             if not table.files_only:
-                write_file(folder / f"{table.name}.tex", to_latex(table).encode())
-            write_file(folder / f"{table.name}.parquet", to_parquet(table))
+                contents[folder / f"{table.name}.tex"] = to_latex(table).encode()
+            for file, content in contents.items():
+                write_file(file, content)
+            files += contents
+    return files
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from rsbench.alarms import Floors
+from rsbench.alarms import Floors, below
 from rsbench.record import Record
 from rsbench.target import Progress as Counter
 
@@ -62,11 +62,18 @@ class Display(ABC):
         del worker
         self.ended_cells += 1
         self.failed_cells += record.status == "failed"
-        self.floors.add(record)
         line = f"[{self.ended_cells}/{self.total}] {ending(record)}"
         self.console.print(Text(line, style="red" if record.failure else ""), soft_wrap=True)
-        for warning in warnings(record, self.floors):
+        for warning in (*record.alarms, *self._below(record)):
             self.console.print(Text(f"  warning: {warning}", style="yellow"), soft_wrap=True)
+
+    def _below(self, record: Record) -> Iterator[str]:
+        """What is now known to lie below a fitted cell: this cell, or those that ended before."""
+        for each in self.floors.add(record):
+            floor = self.floors.above(each)
+            if floor is not None:
+                which = "" if each is record else f"{each.cell.label} is "
+                yield which + below(floor)
 
     def tick(self) -> None:  # noqa: B027 - a display may have nothing to do
         """Called several times a second."""
@@ -186,19 +193,6 @@ def display_for(console: Console, total: int, floors: Floors) -> Display:
     """Live on a terminal, plain elsewhere."""
     kind = LiveDisplay if console.is_terminal else PlainDisplay
     return kind(console, total, floors)
-
-
-def warnings(record: Record, floors: Floors) -> list[str]:
-    """What the reader of an ended cell's accuracy should know at once."""
-    found = list(record.alarms)
-    floor = floors.above(record)
-    if floor is not None and floor.metrics is not None:
-        accuracy = 100 * floor.metrics.mean_class
-        found.append(
-            f"below {floor.cell.method.name} on the frozen features ({accuracy:.1f} %): another "
-            "learning rate or more epochs usually help"
-        )
-    return found
 
 
 def ending(record: Record) -> str:

@@ -13,15 +13,13 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 import rsbench
-from rsbench import registry
 from rsbench.alarms import Floors
 from rsbench.errors import NotPreparedError, RsbenchError
 from rsbench.folders import Folders
 from rsbench.matrix.resolved import copy_of
-from rsbench.method import FittedMethod
 from rsbench.missing import missing_table
 from rsbench.plan import Plan, PlannedCell, State, build_stores, plan_cells, state_of
-from rsbench.preflight import check_fit, review
+from rsbench.preflight import check_fit, is_fitted, review
 from rsbench.report.console import print_results
 from rsbench.report.notes import shortened
 from rsbench.report.write import write_report
@@ -155,7 +153,8 @@ class Session:
         """Train, report and print."""
         runs = plan.runs()
         waiting = sorted(
-            (each for each in runs if each.id not in finished), key=lambda run: not _fits(run)
+            (each for each in runs if each.id not in finished),
+            key=lambda run: not is_fitted(run.cell),
         )
         found = len(runs) - len(waiting)
         if keep_weights and found:
@@ -303,18 +302,13 @@ class Session:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _fits(run: CellRun) -> bool:
-    """Whether the cell is fitted: such take seconds, and the others are held against them."""
-    return issubclass(registry.method_class(run.cell.method.kind), FittedMethod)
-
-
 def _counts(shown: Sequence[PlannedCell], states: Sequence[State]) -> str:
     """How many cells are in each state; what several values of an axis share counts once."""
     once = {each.settings: state for each, state in zip(shown, states, strict=True)}
     found = list(once.values())
     counts = ", ".join(f"{found.count(state)} {_STATES[state]}" for state in dict.fromkeys(found))
     shared = len(shown) - len(once)
-    also = f" ({shared} of the lines above repeat one under another label)" if shared else ""
+    also = f" ({counted(shared, 'line')} above: the same under another label)" if shared else ""
     return f"{counted(len(once), 'cell')}: {counts}{also}"
 
 
@@ -322,7 +316,7 @@ _STATES = {
     "finished": "finished",
     "failed": "failed before",
     "to run": "to run",
-    "unknown": "data not ready",
+    "unknown": "not prepared",
 }
 
 

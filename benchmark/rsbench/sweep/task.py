@@ -84,7 +84,7 @@ def execute(run: CellRun, setup: TaskSetup, device: str, report: Report) -> None
         try:
             record = _train(run, setup, device, out, report)
         # Whatever a cell raises is kept in its record, and the sweep goes on.
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             record = failed_record(run, describe(error))
             for leftover in out.iterdir():
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rsbench.atomic import new_file
 
 VERSION = 2
 _log = logging.getLogger("rsbench")
@@ -76,13 +77,8 @@ def cached_features(
 
 
 def _keep(path: Path, features: NDArray[np.float32]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}-{os.getpid()}.npz")
-    try:
-        np.savez(partial, features=features)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with new_file(path) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, features=features)
 
 
 def _read(path: Path, samples: int) -> NDArray[np.float32] | None:

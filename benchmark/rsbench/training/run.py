@@ -50,6 +50,7 @@ from rsbench.training.inputs import (
     open_inputs,
     train_counts,
 )
+from rsbench.training.isolation import own_state
 from rsbench.training.loop import LOWER_RATE, Loop, LoopResult
 from rsbench.training.model import (
     AdaptedModel,
@@ -92,9 +93,24 @@ def run_cell(
     Raises:
         RsbenchError: an input is missing or does not fit, or training diverged.
     """
+    with own_state(run.cell.seed, threads):
+        try:
+            return _run_cell(run, folders, out, device, threads, report, keep_weights)
+        except BaseException:
+            forget_inputs()  # the network may be half changed
+            raise
+
+
+def _run_cell(
+    run: CellRun,
+    folders: Folders,
+    out: Path,
+    device: str,
+    threads: int,
+    report: Report,
+    keep_weights: bool,
+) -> Record:
     started = time.perf_counter()
-    torch.set_num_threads(threads)
-    torch.backends.cudnn.deterministic = True
     report({"phase": "load"})
     inputs = open_unchanged(run, folders)
     trainer = CellTrainer(run.cell, inputs, folders, torch.device(device), report)

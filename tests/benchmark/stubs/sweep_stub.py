@@ -99,7 +99,7 @@ class StubBackbone(Backbone):
     def open(cls, name: str, options: Any, folders: Folders) -> StubBackbone:
         info = BackboneInfo(
             image_size=7,
-            normalisation=Normalisation(),
+            normalisation=Normalisation(mean=(0.5,) * 3, std=(0.5,) * 3),
             weights_hash="0" * 64,
             architecture={},
         )

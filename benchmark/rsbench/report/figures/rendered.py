@@ -31,17 +31,19 @@ class Rendered:
     missing: str = ""
 
 
-def write_figure(rendered: Rendered, folder: Path) -> None:
-    """Write both files.
+def write_figure(rendered: Rendered, folder: Path) -> list[Path]:
+    """Write both files, and return their names.
 
     Raises:
         ResultsFolderError: the folder cannot be written.
     """
     name = rendered.figure.name
+    contents = {folder / f"{name}.png": rendered.png, folder / f"{name}.svg": rendered.svg}
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        write_file(folder / f"{name}.png", rendered.png)
-        write_file(folder / f"{name}.svg", rendered.svg)
+        for file, content in contents.items():
+            write_file(file, content)
+    return list(contents)
 
 
 def missing_remark(letters: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from rsbench.alarms import Floors, below
 from rsbench.report.page.cell_training import add_training
 from rsbench.report.page.embed import Shared
 from rsbench.report.page.panels import Panels, left_out, settings_of
@@ -44,16 +45,18 @@ def cells_data(records: Sequence[Record]) -> dict[str, Any]:
     """
     shared = Shared()
     longest = MOST_NUMBERS // max(1, len(records))
-    cells = {each.id: _cell(each, shared, longest) for each in records}
+    floors = Floors(records)
+    cells = {each.id: _cell(each, floors, shared, longest) for each in records}
     return {"cells": cells, "shared": shared.values}
 
 
-def _cell(record: Record, shared: Shared, longest: int) -> list[Any]:
+def _cell(record: Record, floors: Floors, shared: Shared, longest: int) -> list[Any]:
     panels = Panels(shared)
+    floor = floors.above(record)
     if record.failure is not None or record.metrics is None:
         _add_failure(panels, record)
     _add_scores(panels, record, longest)
-    panels.sentences("Warnings", record.alarms)
+    panels.sentences("Warnings", [*record.alarms, *([below(floor)] if floor else [])])
     panels.sentences("Notes", [*record.disclaimers, *record.notes])
     panels.pairs("Images left out, by split", record.skipped)
     _add_settings(panels, record)
