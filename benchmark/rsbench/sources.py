@@ -165,9 +165,12 @@ def file_reader(choice: PluginChoice) -> FileReader:
     Raises:
         UnknownNameError: no plugin registers it.
         SettingsError: an option has a wrong name, type or value.
+        PluginError: its ``file_reader`` raises something else.
     """
     kind = registry.target_class(choice.kind)
-    return kind.file_reader(checked_options(kind.Options, choice))
+    options = checked_options(kind.Options, choice)
+    with contained(f"how files of {choice.name} are read"):
+        return kind.file_reader(options)
 
 
 def _key(choice: PluginChoice) -> str:

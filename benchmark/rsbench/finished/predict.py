@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rsbench.errors import BandError, MisfitImageError, TargetError
 from rsbench.file_reader import FileReader
 from rsbench.finished.cell_files import cell_file_reader
+from rsbench.foreign import contained
 from rsbench.imagestore import fit
 from rsbench.training.evaluate import BATCH, Outputs, evaluate
 from rsbench.training.restore import RestoredModel
@@ -95,7 +96,8 @@ def evaluate_images(restored: RestoredModel, images: Sequence[NDArray[Any]]) -> 
 def _read(file: Path, reader: FileReader) -> NDArray[Any]:
     """The image; of one that does not fit, what the cell's files are is the remedy."""
     try:
-        return reader.read(file)
+        with contained(f"reading {file}"):
+            return reader.read(file)
     except (BandError, MisfitImageError) as error:
         raise type(error)(
             error.what,
