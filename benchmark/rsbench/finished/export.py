@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -13,11 +14,14 @@ from torch import Tensor
 
 import rsbench
 from rsbench.atomic import new_folder
-from rsbench.errors import ExportError
+from rsbench.errors import CellError, ExportError
 from rsbench.finished.cell_files import cell_file_reader
 from rsbench.head import CosineClassifier, Head
+from rsbench.record import InputView
 from rsbench.training.artefacts import GAMMA_PREFIX
 from rsbench.training.restore import RestoredModel
+
+_log = logging.getLogger("rsbench")
 
 ExportFormat = Literal["merged", "safetensors", "peft"]
 
@@ -57,7 +61,6 @@ def export(restored: RestoredModel, format_: ExportFormat, folder: Path) -> None
         folder: where to write.
 
     Raises:
-        CellError: what the values of the cell's files are is not known.
         ExportError: the format cannot express this model exactly, or the folder is in use.
     """
     weights, others = _WRITERS[format_](restored)
@@ -91,8 +94,7 @@ def export(restored: RestoredModel, format_: ExportFormat, folder: Path) -> None
 def describe(restored: RestoredModel, format_: ExportFormat) -> dict[str, Any]:
     """Everything but weights that a user of the model needs, as JSON values."""
     record, cell = restored.record, restored.record.cell
-    reader = cell_file_reader(record, restored.view)
-    view = restored.view.model_copy(update={"read_as": reader.options})
+    view, steps = _reading(restored)
     network = restored.backbone.timm_network()
     return {
         "format": format_,
@@ -101,7 +103,7 @@ def describe(restored: RestoredModel, format_: ExportFormat) -> dict[str, Any]:
         "label": cell.label,
         "class_names": list(record.class_names),
         "input": view.model_dump(mode="json"),
-        "input_steps": [*reader.steps, *VIEW_STEPS],
+        "input_steps": [*steps, *VIEW_STEPS],
         "backbone": record.identity["backbone"],
         "network": None if network is None else asdict(network),
         "method": cell.method.model_dump(mode="json"),
@@ -110,6 +112,22 @@ def describe(restored: RestoredModel, format_: ExportFormat) -> dict[str, Any]:
         "head": _head_in_words(restored.model.head),
         "disclaimers": list(record.disclaimers),
     }
+
+
+def _reading(restored: RestoredModel) -> tuple[InputView, tuple[str, ...]]:
+    """The view, and how values of files become stored pixels, in words.
+
+    Where the target is not here to say so, or says something else now, the weights are none the
+    worse: the export, and a warning, say that.
+    """
+    view, target = restored.view, restored.record.cell.target
+    try:
+        reader = cell_file_reader(restored.record, view)
+    except CellError as error:
+        unknown = f"files as the target {target.name} ({target.kind}) read them: {error.what}"
+        _log.warning("how files become the input is not part of the export: %s", error.what)
+        return view, (unknown,)
+    return view.model_copy(update={"read_as": reader.options}), reader.steps
 
 
 def _merged(restored: RestoredModel) -> Files:
