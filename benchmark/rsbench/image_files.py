@@ -36,7 +36,8 @@ _SYSTEM = frozenset(
      "@recycle", "$recycle.bin", "system volume information", "lost+found"}
 )  # fmt: skip
 #: They lie beside images and belong to them.
-_BESIDE = (".aux.xml", ".msk", ".ovr", ".aux", ".prj", ".tfw", ".tifw", ".wld", ".jgw", ".pgw")
+_BESIDE = (".aux.xml", ".msk", ".ovr", ".aux", ".prj", ".tfw", ".tifw", ".wld", ".jgw", ".pgw",
+           ".j2w")  # fmt: skip
 _SHOWN = 3
 
 
@@ -69,7 +70,7 @@ class FoundImages:
         """What was passed over, counted, as one line of text; "" for nothing."""
         kinds = {True: Counter[str](), False: Counter[str]()}
         for suffix, count in self.others.items():
-            kinds[suffix in _NOT_READ][suffix] = count
+            kinds[suffix in _NOT_READ or suffix in IMAGE_SUFFIXES][suffix] = count
         parts = [
             _some(self.hidden, "hidden or system files and folders"),
             _some(self.special, "pipes, devices or links that lead back or nowhere"),

@@ -99,6 +99,9 @@ class InputView(Settings):
     """Which of them feeds each input channel."""
     full_scale: Positive = 255.0
     """Stored value that stands for 1.0."""
+    read_as: FiniteValues | None = None
+    """The target's options, defaults included, that say how values of its files became stored ones
+    (``FileReader.options``); None in older records."""
     precision: str = ""
     """Of the network in the test, whose features are handed over, and logits computed, in float32;
     empty in records of identity version 3, whose logits were in that precision too."""

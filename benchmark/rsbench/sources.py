@@ -19,6 +19,7 @@ from rsbench.wording import option_problem
 if TYPE_CHECKING:
     from rsbench.backbone import Backbone
     from rsbench.cell import Cell
+    from rsbench.file_reader import FileReader
     from rsbench.folders import Folders
     from rsbench.settings import PluginChoice, Settings
     from rsbench.target import Progress, Target
@@ -156,6 +157,20 @@ def checked_options(model: type[Settings], choice: PluginChoice) -> Settings:
         if near:
             near += " " if near.endswith("?") else "; "
         raise OptionError(f"{choice.name}: {text}", remedy=near + known) from error
+
+
+def file_reader(choice: PluginChoice) -> FileReader:
+    """How files become what the chosen target reads; it is not opened.
+
+    Raises:
+        UnknownNameError: no plugin registers it.
+        SettingsError: an option has a wrong name, type or value.
+        PluginError: its ``file_reader`` raises something else.
+    """
+    kind = registry.target_class(choice.kind)
+    options = checked_options(kind.Options, choice)
+    with contained(f"how files of {choice.name} are read"):
+        return kind.file_reader(options)
 
 
 def _key(choice: PluginChoice) -> str:

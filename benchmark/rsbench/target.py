@@ -19,6 +19,7 @@ from rsbench.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from rsbench.file_reader import FileReader
     from rsbench.folders import Folders
     from rsbench.groups import ClassGroups
 
@@ -188,6 +189,18 @@ class Target(ABC):
         """What the data set is known to hold under these options; None where nobody knows."""
         del options
         return None
+
+    @classmethod
+    def file_reader(cls, options: Any) -> FileReader:
+        """How files that are not of the data set become what ``read`` gives under these options.
+
+        ``rsbench predict`` reads by it and exports describe it; the data set need not be there.
+        By default they are 8-bit pictures: a target that reads anything else has its own.
+        """
+        from rsbench.file_reader import FileReader
+
+        del options
+        return FileReader()
 
     @abstractmethod
     def read(self, split: SplitName, index: int) -> NDArray[Any]:

@@ -204,6 +204,17 @@ class TestValues:
         assert failed(found) == {"values"}
         assert "above its full scale of 255" in found["values"].reason
 
+    def test_bands_that_predict_would_not_read(self, check: Check) -> None:
+        bands = "imagery=__import__('rsbench.imagery').imagery.Imagery(('nir', 'red', 'green')),"
+        found = check(
+            ("            content_hash=", f"            {bands}\n            content_hash=")
+        )
+        assert warned(found) == {"files to predict"}
+        assert found["files to predict"].reason == (
+            "file_reader gives red, green, blue with a full scale of 255, and read nir, red, green "
+            "with a full scale of 255"
+        )
+
     def test_very_dark_pictures(self, check: Check) -> None:
         found = check((PICTURE, "return np.clip(pixels / 30, 0, 255).astype(np.uint8)"))
         assert warned(found) >= {"values"}
@@ -404,7 +415,7 @@ class TestCommand:
         lines = out.splitlines()
         assert lines[0] == "target labelled_list"
         assert not [line for line in lines if line.startswith(("fail", "warning"))], out
-        assert lines[-1] == "21 checks: 20 pass, 1 skipped"
+        assert lines[-1] == "22 checks: 21 pass, 1 skipped"
 
     def test_options_from_a_matrix(self, listed: Path, capsys: pytest.CaptureFixture[str]) -> None:
         matrix = listed.with_name("matrix.yaml")
@@ -435,7 +446,7 @@ class TestCommand:
         assert main(["plugin", "check", "bright_noise", "--plugin", str(file), "--all"]) == 1
         out = capsys.readouterr().out
         assert "\nfail     leakage " in out
-        assert out.splitlines()[-1] == "21 checks: 19 pass, 1 fail, 1 skipped"
+        assert out.splitlines()[-1] == "22 checks: 20 pass, 1 fail, 1 skipped"
 
     @pytest.mark.parametrize(
         ("arguments", "words"),

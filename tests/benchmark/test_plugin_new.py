@@ -54,7 +54,7 @@ def test_its_own_test_passes(made: Path, kind: str) -> None:
     assert " passed" in done.stdout
 
 
-@pytest.mark.parametrize(("kind", "checks"), [("method", 7), ("backbone", 7), ("dataset", 21)])
+@pytest.mark.parametrize(("kind", "checks"), [("method", 7), ("backbone", 7), ("dataset", 22)])
 def test_it_passes_plugin_check(
     installed: Path, kind: str, checks: int, capsys: pytest.CaptureFixture[str]
 ) -> None:

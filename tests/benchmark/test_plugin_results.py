@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from plugin_sources import TARGET
+from plugin_sources import TARGET, broken
 from world import matrix, write_world
 
 from rsbench import registry
@@ -105,3 +106,57 @@ def test_a_changed_file_trains_its_cells_anew(
     edit(file, '"""LoRA."""', '"""LoRA, edited."""', monkeypatch)
     assert main([*run, "--dry-run"]) == 0
     assert "1 cell: 1 to run" in capsys.readouterr().out
+
+
+READER = """\
+    @classmethod
+    def file_reader(cls, options):
+        \"\"\"Text files of one number.\"\"\"
+        from rsbench.file_reader import FileReader
+
+        def read(path):
+            return np.full((12, 10, 3), int(path.read_text()), np.uint8)
+
+        steps = ("the number in a text file",)
+        return FileReader(read, steps=steps, options={"seed": options.seed})
+
+    def read(self"""
+
+
+def test_a_target_says_how_its_files_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = write_world(tmp_path)
+    document = {**matrix(), "methods": ["linear"], "seeds": [0], "targets": ["bright_noise"]}
+    del document["metapeft"]
+    path.write_text(yaml.safe_dump(document))
+    file, numbers = tmp_path / "noise.py", [tmp_path / "30.txt", tmp_path / "200.txt"]
+    file.write_text(broken(("    def read(self", READER)))
+    for each in numbers:
+        each.write_text(each.stem)
+    plugin = ["--plugin", str(file)]
+    assert main(["run", "--matrix", str(path), "--workers", "0", *plugin]) == 0
+    (cell,) = (tmp_path / "results" / "tiny" / "cells").iterdir()
+    predict = ["predict", f"tiny/{cell.name}", *map(str, numbers), "--top", "1", "--csv", "-"]
+
+    def said(code: int, command: list[str]) -> str:
+        capsys.readouterr()
+        monkeypatch.setenv("RSBENCH_PLUGINS", "")
+        assert main(command) == code
+        printed = capsys.readouterr()
+        return " ".join((printed.out + printed.err).split())
+
+    rows = said(0, [*predict, *plugin])
+    assert "30.txt,1,rock" not in rows
+    assert "200.txt,1,rock" in rows
+    export = ["export", f"tiny/{cell.name}", "--to", "merged", "--out", "out"]
+    said(0, [*export, *plugin])
+    told = json.loads(Path("out/rsbench.json").read_text())
+    assert told["input_steps"][0] == "the number in a text file"
+    assert told["input"]["read_as"] == {"seed": 0}
+    numbers[0].write_text("many")
+    assert "noise.py:" in said(2, [*predict, *plugin])
+    assert "'bright_noise', which alone says" in said(2, predict)
+    edit(file, "np.full((12", "np.full((14", monkeypatch)
+    assert "is another version than the cell was trained with" in said(2, [*predict, *plugin])

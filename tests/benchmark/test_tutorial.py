@@ -80,7 +80,7 @@ def test_check_and_sweep(workplace: Path, capsys: pytest.CaptureFixture[str]) ->
     assert check[:2] == ["plugin", "check"]
     assert main(check) == 0
     out = capsys.readouterr().out
-    assert out.splitlines()[-1] == "21 checks: 20 pass, 1 skipped"
+    assert out.splitlines()[-1] == "22 checks: 21 pass, 1 skipped"
 
     # what the tutorial trains, but for one method and one seed, in a worker process
     assert run[0] == "run"

@@ -92,3 +92,18 @@ def test_it_is_said_what_marks_pixels_without_data(
     assert says("a mask") in remarks(masked)
     plain = write_raster(tmp_path / "plain.tif", COLOURS)
     assert not any("without data" in each for each in remarks(plain))
+
+
+def test_what_marks_them_is_looked_for_all_over_the_list(tmp_path: Path, folders: Folders) -> None:
+    """One of the last files has a nodata value, and the first has none."""
+    names = [f"{number:02}.tif" for number in range(40)]
+    for number, name in enumerate(names):
+        nodata = {"nodata": 7} if number >= 36 else {}
+        write_raster(tmp_path / name, COLOURS + np.uint8(number), **nodata)
+    rows = [f"train,{name},0,a" for name in names[:-1]] + [f"test,{names[-1]},0,a"]
+    (tmp_path / "list.csv").write_text("\n".join(["split,path,label,class", *rows]))
+    options = LabelledList.Options(file="list.csv", pixels={"bands": RGB})
+    assert (
+        "mine: pixels are without data, and 0, where the nodata value 7 says so (16 of 39 training "
+        "images looked at)"
+    ) in LabelledList.open("mine", options, folders).remarks

@@ -349,6 +349,18 @@ class TestPrepare:
         assert (root / "train" / "images" / "P0001.png").is_symlink()
         assert (root / "train" / "annotations" / "version1.0" / "P0001.txt").is_symlink()
 
+    def test_what_lies_beside_the_scenes_is_named(
+        self, tmp_path: Path, prepare: Prepare, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        images = tmp_path / "source" / "train" / "images"
+        images.mkdir(parents=True)
+        for name in ("part2.zip", ".P0000.png"):
+            (images / name).touch()
+        with caplog.at_level(logging.WARNING, logger="rsbench"):
+            prepare()
+        said = "left out: 1 hidden or system files and folders (.P0000.png); 1 .zip: no images"
+        assert f"{images}: {said}" in caplog.text
+
     def test_copies_where_links_are_impossible(
         self,
         prepare: Prepare,

@@ -257,12 +257,20 @@ def test_scenes_are_found_by_file_folder_pattern_and_list(
 ) -> None:
     for name in ("a.tif", "sub/b.TIFF", "sub/.hidden.tif", "@eaDir/a.tif"):
         write_scene(tmp_path / "scenes" / name, scene_pixels(), north_up())
-    (tmp_path / "scenes" / "notes.txt").touch()
+    for name in ("notes.txt", "sketch.png", "old.bak", "a.prj"):
+        (tmp_path / "scenes" / name).touch()
+    (tmp_path / "scenes" / "gone.tif").symlink_to(tmp_path / "nowhere.tif")
     label(tmp_path, [box(10, 20, 30, 50)])
     everywhere = ("scenes", ["scenes/a.tif", "scenes/sub"], "scenes/**/*.[tT]*[fF]*")
     assert {open_chips(scenes=each).content_hash for each in everywhere} == {
         open_chips().content_hash
     }
+    assert (
+        "maps: scenes: left out: 2 hidden or system files and folders (.hidden.tif, @eaDir); "
+        "1 pipes, devices or links that lead back or nowhere (gone.tif); 1 .png: images of a kind "
+        "that is not read; 1 .bak, 1 .txt: no images"
+    ) in open_chips().remarks
+    assert not any("left out" in each for each in open_chips(scenes="scenes/a.tif").remarks)
     assert open_chips(scenes="scenes/sub").train.ids == ("a/b.TIFF_10_20_30_50",)
     assert open_chips(scenes="scenes/*.tif").train.ids == ("a/a.tif_10_20_30_50",)
     with pytest.raises(NotPreparedError, match=r"names 'other/\*', where there is no scene"):

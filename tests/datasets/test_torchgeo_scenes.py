@@ -52,7 +52,10 @@ Open = Callable[..., Target]
 def opened(folders: Folders) -> Open:
     def opened(kind: str, **options: object) -> Target:
         cls = KINDS[kind]
-        return cls.open(kind, cls.Options.model_validate(options), folders)
+        checked = cls.Options.model_validate(options)
+        target = cls.open(kind, checked, folders)
+        assert cls.file_reader(checked).imagery == target.imagery  # what predict reads
+        return target
 
     return opened
 
@@ -168,6 +171,22 @@ class TestEuroSat:
         name, number = Path(sample).stem.split("_")
         seed = 100 * trees.EUROSAT.index(name) + int(number)
         return trees.pixels(seed, 13, np.uint16, 4000)
+
+    @pytest.mark.parametrize(
+        ("kind", "options", "step"),
+        [
+            ("eurosat", {"stretch": (0, 3000)}, "stretch: 0 to 3000 become 0 to 255"),
+            ("eurosat_ms", {"bands": ("B08", "B02")}, "used, in this order: B08, B02"),
+        ],
+    )
+    def test_files_alone_are_read_as_the_set_is(
+        self, kind: str, options: dict[str, object], step: str, opened: Open, tree: Path
+    ) -> None:
+        target, cls = opened(kind, **options), KINDS[kind]
+        reader = cls.file_reader(cls.Options.model_validate(options))
+        (file,) = tree.rglob(Path(target.test.ids[0]).name)
+        assert np.array_equal(reader.read(file), target.read("test", 0))
+        assert any(step in each for each in reader.steps)
 
     def test_bands_come_back_exactly(self, opened: Open, folders: Folders) -> None:
         target = opened("eurosat_ms")

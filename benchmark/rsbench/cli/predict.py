@@ -1,7 +1,8 @@
-"""``rsbench predict``: label new images with a finished cell."""
+"""``rsbench predict``: label new images, or the windows of a scene, with a finished cell."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,12 +15,14 @@ from rsbench.cli.cells import (
     restore_cell,
 )
 from rsbench.cli.options import DeviceOption, PluginOption
+from rsbench.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rsbench.errors import ImageError
+    from rsbench.errors import TargetError
     from rsbench.finished.predict import Prediction
+    from rsbench.training.restore import RestoredModel
 
 COLUMNS = ("file", "rank", "class", "confidence")
 
@@ -35,7 +38,7 @@ def predict(
         list[Path],
         typer.Argument(
             metavar="IMAGES...",
-            help="Image files, and folders to look for images in.",
+            help="Image files, and folders to look for images in; with --map, one scene.",
             show_default=False,
         ),
     ],
@@ -44,35 +47,107 @@ def predict(
         str | None,
         typer.Option(metavar="FILE", help="Write CSV to this file (-: standard output)."),
     ] = None,
+    map_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--map",
+            metavar="FILE",
+            help="For cells of map_chips: label the windows of a scene, and write polygons (.gpkg) "
+            "or a raster (.tif).",
+        ),
+    ] = None,
+    tile: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="With --map: side of a window, pixels. Default: as the cell's chips."
+        ),
+    ] = None,
+    step: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="With --map: from one window to the next, pixels. Default: its side."
+        ),
+    ] = None,
     device: DeviceOption = "auto",
     base: BaseOption = None,
     plugin: PluginOption = None,
 ) -> None:
-    """Label images with a finished cell, read and sized as its test images were.
+    """Label images with a finished cell, read and sized as its own were.
 
     Exit code 1 where an image could not be read; the others are labelled all the same.
     """
-    from rsbench.errors import ImageError
+    from rsbench.errors import SettingsError
     from rsbench.finished.find import find_cell
-    from rsbench.image_files import find_images
 
     found = find_cell(cell)
+    errors: Sequence[TargetError] = ()
+
+    def restored() -> RestoredModel:
+        return restore_cell(found, cell_folders(found, base), device)
+
+    if map_file is not None:
+        if len(images) > 1 or csv is not None:
+            raise SettingsError(
+                "a map is made of one scene, and is no CSV",
+                remedy="call the command for each scene, with a --map FILE of its own",
+            )
+        _label_scene(restored, images[0], map_file.expanduser(), tile, step)
+    elif tile is not None or step is not None:
+        raise SettingsError("--tile and --step go with --map", remedy="name a file with --map")
+    else:
+        errors = _label_images(restored, images, top, csv)
+    for text in found.record.disclaimers:
+        typer.echo(f"Note: {text}", err=True)
+    for error in errors:
+        typer.echo(f"Not labelled: {error}", err=True)
+    if errors:
+        raise typer.Exit(1)
+
+
+def _label_images(
+    restored: Callable[[], RestoredModel], images: Sequence[Path], top: int, csv: str | None
+) -> list[TargetError]:
+    """Show or write the labels; return why images have none."""
+    from rsbench.errors import ImageError, TargetError
+    from rsbench.image_files import find_images
+
     listed, below = find_images(images)
     files = [each for each in listed if not isinstance(each, ImageError)]
-    results: list[Prediction | ImageError] = [e for e in listed if isinstance(e, ImageError)]
+    results: list[Prediction | TargetError] = [e for e in listed if isinstance(e, ImageError)]
     if files:
-        restored = restore_cell(found, cell_folders(found, base), device)
+        model = restored()
         from rsbench.finished.predict import predict as label  # loads torch
 
-        results += label(restored, files, top)
-    predictions = [each for each in results if not isinstance(each, ImageError)]
+        results += label(model, files, top)
+    predictions = [each for each in results if not isinstance(each, TargetError)]
     if csv is not None:
         _write_csv(predictions, csv)
     elif predictions:
         _print_table(predictions)
     if below.left_out:
         typer.echo(f"Note: {below.left_out}", err=True)
-    _report(found.record.disclaimers, [e for e in results if isinstance(e, ImageError)])
+    return [each for each in results if isinstance(each, TargetError)]
+
+
+def _label_scene(
+    restored: Callable[[], RestoredModel],
+    scene: Path,
+    file: Path,
+    tile: int | None,
+    step: int | None,
+) -> None:
+    from rsbench.finished.map_files import check_map_file, write_map
+
+    check_map_file(file, scene)
+    model = restored()
+    from rsbench.finished.predict_map import predict_map  # loads torch
+
+    with progress_bar(f"labelling {scene.name}") as progress:
+        labelled = predict_map(model, scene, tile, step, progress)
+    write_map(labelled, model.record.class_names, file)
+    typer.echo(f"{len(labelled)} windows of {scene} are labelled: {file}")
+    for reason, count in labelled.left_out.items():
+        typer.echo(f"Note: {count} places of the grid {reason}; they are left out", err=True)
 
 
 def _rows(predictions: Sequence[Prediction]) -> list[tuple[str, str, str, str]]:
@@ -120,13 +195,3 @@ def _print_table(predictions: Sequence[Prediction]) -> None:
         shown = f"{float(confidence):.1%}"
         table.add_row(Text(file if rank == "1" else "", overflow="fold"), rank, Text(name), shown)
     Console(highlight=False).print(table)
-
-
-def _report(disclaimers: Sequence[str], errors: Sequence[ImageError]) -> None:
-    """What a reader must know, and what was not labelled, on standard error."""
-    for text in disclaimers:
-        typer.echo(f"Note: {text}", err=True)
-    for error in errors:
-        typer.echo(f"Not labelled: {error}", err=True)
-    if errors:
-        raise typer.Exit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -13,10 +14,14 @@ from torch import Tensor
 
 import rsbench
 from rsbench.atomic import new_folder
-from rsbench.errors import ExportError
+from rsbench.errors import CellError, ExportError
+from rsbench.finished.cell_files import cell_file_reader
 from rsbench.head import CosineClassifier, Head
+from rsbench.record import InputView
 from rsbench.training.artefacts import GAMMA_PREFIX
 from rsbench.training.restore import RestoredModel
+
+_log = logging.getLogger("rsbench")
 
 ExportFormat = Literal["merged", "safetensors", "peft"]
 
@@ -25,13 +30,12 @@ DESCRIPTION = "rsbench.json"
 #: What uses an export without rsbench: a copy of a module of this package that imports none of it.
 LOADER = "load.py"
 
-#: How an image becomes the network's input; the numbers stand under ``input``.
-INPUT_STEPS = (
-    "8-bit RGB; grey is repeated, alpha dropped",
+#: How stored pixels become the network's input; the numbers stand under ``input``.
+VIEW_STEPS = (
     "the short side is resized to short_side pixels, aspect kept (torchvision's Resize: bilinear "
     "with antialiasing), after one longer than stored_side was shrunk to that",
-    "the centre square of image_size pixels (CenterCrop), in [0, 1]",
-    "(x - mean) / std * multiplier + offset",
+    "the centre square of image_size pixels (CenterCrop), divided by full_scale",
+    "the bands that channels numbers, in its order; (x - mean) / std * multiplier + offset",
 )
 
 #: File name and content of every weights file of an export, and of every other one.
@@ -90,6 +94,7 @@ def export(restored: RestoredModel, format_: ExportFormat, folder: Path) -> None
 def describe(restored: RestoredModel, format_: ExportFormat) -> dict[str, Any]:
     """Everything but weights that a user of the model needs, as JSON values."""
     record, cell = restored.record, restored.record.cell
+    view, steps = _reading(restored)
     network = restored.backbone.timm_network()
     return {
         "format": format_,
@@ -97,8 +102,8 @@ def describe(restored: RestoredModel, format_: ExportFormat) -> dict[str, Any]:
         "cell": record.id,
         "label": cell.label,
         "class_names": list(record.class_names),
-        "input": restored.view.model_dump(mode="json"),
-        "input_steps": INPUT_STEPS,
+        "input": view.model_dump(mode="json"),
+        "input_steps": [*steps, *VIEW_STEPS],
         "backbone": record.identity["backbone"],
         "network": None if network is None else asdict(network),
         "method": cell.method.model_dump(mode="json"),
@@ -107,6 +112,22 @@ def describe(restored: RestoredModel, format_: ExportFormat) -> dict[str, Any]:
         "head": _head_in_words(restored.model.head),
         "disclaimers": list(record.disclaimers),
     }
+
+
+def _reading(restored: RestoredModel) -> tuple[InputView, tuple[str, ...]]:
+    """The view, and how values of files become stored pixels, in words.
+
+    Where the target is not here to say so, or says something else now, the weights are none the
+    worse: the export, and a warning, say that.
+    """
+    view, target = restored.view, restored.record.cell.target
+    try:
+        reader = cell_file_reader(restored.record, view)
+    except CellError as error:
+        unknown = f"files as the target {target.name} ({target.kind}) read them: {error.what}"
+        _log.warning("how files become the input is not part of the export: %s", error.what)
+        return view, (unknown,)
+    return view.model_copy(update={"read_as": reader.options}), reader.steps
 
 
 def _merged(restored: RestoredModel) -> Files:

@@ -7,9 +7,9 @@ From Python, in this folder or with it on ``sys.path``::
     model = load()
     logits = model(prepare(pixels))  # shape (images, classes)
 
-``pixels`` has the shape (images, bands, side, side) and values in [0, 1], cut out of the images as
-``python load.py`` says. The classes are ``about()["class_names"]``; what else is known of the model
-stands in ``rsbench.json``.
+``pixels`` has the shape (images, bands, side, side): made of the values in files,
+cut, and divided by ``full_scale``, step by step as ``python load.py`` says. The classes are
+``about()["class_names"]``; what else is known of the model stands in ``rsbench.json``.
 """
 
 from __future__ import annotations

@@ -1,20 +1,21 @@
-"""Label new images with a trained model, read as test images were."""
+"""Label new images with a trained model, read as the cell's own were."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rsbench.errors import CellError, ImageError
-from rsbench.imagery import NATURAL_COLOUR, RGB
-from rsbench.images import read_rgb
+from rsbench.errors import BandError, MisfitImageError, TargetError
+from rsbench.file_reader import FileReader
+from rsbench.finished.cell_files import cell_file_reader
+from rsbench.foreign import contained
 from rsbench.imagestore import fit
-from rsbench.training.evaluate import BATCH, evaluate
+from rsbench.training.evaluate import BATCH, Outputs, evaluate
 from rsbench.training.restore import RestoredModel
 
 
@@ -38,65 +39,76 @@ class DecodedImages:
 
     decoded: ClassVar[bool] = True
 
-    def __init__(self, images: Sequence[NDArray[np.uint8]]) -> None:
+    def __init__(self, images: Sequence[NDArray[Any]]) -> None:
         self._images = images
         self.heights = np.array([image.shape[0] for image in images], dtype=np.int32)
         self.widths = np.array([image.shape[1] for image in images], dtype=np.int32)
 
-    def images(self, indices: Sequence[int]) -> list[NDArray[np.uint8]]:
-        """Images, each of shape (height, width, 3), uint8."""
+    def images(self, indices: Sequence[int]) -> list[NDArray[Any]]:
+        """Images, each of shape (height, width, bands)."""
         return [self._images[index] for index in indices]
 
 
 def predict(
     restored: RestoredModel, files: Sequence[Path], top: int
-) -> Iterator[Prediction | ImageError]:
+) -> Iterator[Prediction | TargetError]:
     """Label ``files``.
 
     Args:
         restored: the model.
-        files: images.
+        files: images of the kind that the cell was trained on.
         top: number of classes per image, at most all of them.
 
     Yields:
         A prediction or an error for every file, batch by batch; within a batch the errors last.
 
     Raises:
-        CellError: the model was trained on something else than 8-bit pictures.
+        CellError: how files are read is not known, or not as in training.
     """
-    _check_pictures(restored)
+    file_reader = cell_file_reader(restored.record, restored.view)
     for start in range(0, len(files), BATCH):
-        images: list[NDArray[np.uint8]] = []
+        images: list[NDArray[Any]] = []
         read: list[Path] = []
-        errors: list[ImageError] = []
+        errors: list[TargetError] = []
         for file in files[start : start + BATCH]:
             try:
-                images.append(fit(read_rgb(file), restored.stored_side))
+                images.append(fit(_read(file, file_reader), restored.stored_side))
                 read.append(file)
-            except ImageError as error:
+            except TargetError as error:
                 errors.append(error)
         if images:
-            yield from _label(restored, read, DecodedImages(images), top)
+            yield from _ranked(restored, read, evaluate_images(restored, images), top)
         yield from errors
 
 
-def _check_pictures(restored: RestoredModel) -> None:
-    view = restored.view
-    in_colour = view.bands in (RGB, tuple(NATURAL_COLOUR.values()))  # as a picture's channels are
-    if view.full_scale != 255.0 or not (in_colour or len(view.bands) == 1):
-        raise CellError(
-            f"the cell was trained on the bands {', '.join(view.bands)} with a full scale of "
-            f"{view.full_scale:g}; files of pictures alone cannot say theirs",
-            remedy="add the images to a target of the same kind and evaluate that",
-        )
+def evaluate_images(restored: RestoredModel, images: Sequence[NDArray[Any]]) -> Outputs:
+    """Features and logits of images, shrunk to ``stored_side``; the labels are 0.
+
+    Args:
+        restored: the model.
+        images: shape (height, width, bands) each, as the target stores them.
+    """
+    indices = np.arange(len(images), dtype=np.int64)
+    reader = restored.reader(DecodedImages(images), np.zeros_like(indices))
+    return evaluate(restored.both, reader, indices, restored.view.short_side)
 
 
-def _label(
-    restored: RestoredModel, files: Sequence[Path], images: DecodedImages, top: int
+def _read(file: Path, reader: FileReader) -> NDArray[Any]:
+    """The image; of one that does not fit, what the cell's files are is the remedy."""
+    try:
+        with contained(f"reading {file}"):
+            return reader.read(file)
+    except (BandError, MisfitImageError) as error:
+        raise type(error)(
+            error.what,
+            where=error.where or file,
+            remedy=f"label files like those of the cell: {'; '.join(reader.steps)}",
+        ) from error
+
+
+def _ranked(
+    restored: RestoredModel, files: Sequence[Path], outputs: Outputs, top: int
 ) -> Iterator[Prediction]:
-    indices = np.arange(len(files), dtype=np.int64)
-    reader = restored.reader(images, np.zeros(len(files), dtype=np.int64))
-    outputs = evaluate(restored.both, reader, indices, restored.view.short_side)
     names = restored.record.class_names
     rows = zip(files, outputs.logits, outputs.probabilities, strict=True)
     for file, logits, probabilities in rows:

@@ -76,6 +76,7 @@ def check_target(
     try:
         findings += check_index(target, known)
         findings += _check_reading(target, request, limit, progress)
+        findings.append(_reads_files(target, request))
     # ... and a target may hold anything in place of what the checks look at
     except Exception as error:
         findings.append(Finding("is a target", "fail", f"looking at it raises {raised(error)}"))
@@ -182,6 +183,16 @@ def _is_light(answer: Answer) -> Finding:
     if not problems and answer.error:
         return Finding("light import", "skipped", answer.error)
     return finding("light import", problems, "nothing heavy is loaded", "warning")
+
+
+def _reads_files(target: Target, request: Request) -> Finding:
+    """``rsbench predict`` refuses cells of a target whose files it reads otherwise."""
+    files, samples = request.kind.file_reader(request.options).imagery, target.imagery
+    facts = (files.bands, files.full_scale), (samples.bands, samples.full_scale)
+    said = [f"{', '.join(bands)} with a full scale of {scale:g}" for bands, scale in facts]
+    problems = [f"file_reader gives {said[0]}, and read {said[1]}"] if said[0] != said[1] else []
+    fine = f"file_reader gives the bands of read: {said[0]}"
+    return finding("files to predict", problems, fine, "warning")
 
 
 def _unlike(target: Target, one: Pixels, other: Pixels) -> list[str]:

@@ -34,7 +34,7 @@ from rsbench.method import FittedMethod
 from rsbench.metrics import compute_metrics
 from rsbench.plan import CellRun, code_of
 from rsbench.record import InputView, ParameterCounts, Record, Timing
-from rsbench.sources import checked_options
+from rsbench.sources import checked_options, file_reader
 from rsbench.strategy import Strategy, StrategyResult
 from rsbench.streams import torch_stream
 from rsbench.target import SplitName
@@ -114,6 +114,7 @@ def _run_cell(
     report({"phase": "load"})
     inputs = open_unchanged(run, folders)
     trainer = CellTrainer(run.cell, inputs, folders, torch.device(device), report)
+    view = _view(run.cell, inputs, trainer.precision)
     environment = describe_environment(trainer.device, trainer.precision, threads)
     try:
         loop, result = trainer.run()
@@ -138,16 +139,7 @@ def _run_cell(
         metrics=metrics,
         parameters=parameters,
         timing=trainer.timing(loop, time.perf_counter() - started),
-        view=InputView(
-            image_size=inputs.backbone.info.image_size,
-            short_side=inputs.short_side,
-            stored_side=inputs.stored_side,
-            normalisation=inputs.normalisation,
-            bands=inputs.target.imagery.bands,
-            channels=inputs.channels,
-            full_scale=inputs.target.imagery.full_scale,
-            precision=trainer.precision,
-        ),
+        view=view,
         environment=environment,
         epochs=loop.epochs,
         strategy=result.summary,
@@ -164,6 +156,21 @@ def _run_cell(
             if text
         ),
         skipped={split: len(store.bad) for split, store in inputs.stores.items() if store.bad},
+    )
+
+
+def _view(cell: Cell, inputs: Inputs, precision: str) -> InputView:
+    imagery = inputs.target.imagery
+    return InputView(
+        image_size=inputs.backbone.info.image_size,
+        short_side=inputs.short_side,
+        stored_side=inputs.stored_side,
+        normalisation=inputs.normalisation,
+        bands=imagery.bands,
+        channels=inputs.channels,
+        full_scale=imagery.full_scale,
+        read_as=file_reader(cell.target).options,
+        precision=precision,
     )
 
 

@@ -93,7 +93,10 @@ def _pairs(source: Path, split: DotaSplit, version: DotaVersion) -> list[tuple[P
             where=source,
             remedy="give the folder that the archives of one split were unpacked in",
         )
-    images = _by_stem(sorted(look_below(source / "images").images))
+    below = look_below(source / "images")
+    if below.left_out:
+        _log.warning("%s: %s", source / "images", below.left_out)
+    images = _by_stem(sorted(below.images))
     texts = _by_stem(each for each in found[0].iterdir() if each.suffix.lower() == ".txt")
     others = (images.keys() - texts.keys()) & _scenes_of_others(source, split, version)
     if others:

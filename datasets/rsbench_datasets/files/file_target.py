@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rsbench.errors import ImageError, TargetError
+from rsbench.file_reader import FileReader
 from rsbench.folders import Folders
 from rsbench.groups import ClassGroups, GroupRule
 from rsbench.settings import Settings
@@ -18,6 +21,7 @@ from rsbench_datasets.files.content import content_hash, leak_remarks
 from rsbench_datasets.files.digests import FileDigests
 from rsbench_datasets.files.file_samples import FileSample, FileSamples
 from rsbench_datasets.files.file_survey import take_survey
+from rsbench_datasets.files.pixel_steps import pixel_steps
 from rsbench_datasets.files.pixels import PixelOptions, imagery, read_pixels
 from rsbench_datasets.files.rasters import nodata_sources
 
@@ -28,6 +32,9 @@ if TYPE_CHECKING:
 
     from rsbench_datasets.files.content import Row
     from rsbench_datasets.files.file_survey import Files
+
+#: Images whose headers are read for what marks pixels without data.
+_LOOKED_AT = 16
 
 __all__ = ["FileIndex", "FileOptions", "FileSample", "FileSamples", "FileTarget", "OwnFileOptions"]
 
@@ -131,6 +138,23 @@ class FileTarget(Target):
         )
         self._files = {split: each.without_lines() for split, each in self._files.items()}
 
+    @classmethod
+    def pixels(cls, options: Any) -> PixelOptions:
+        """What the values of the files are: the option ``pixels``, or 8-bit pictures without it."""
+        found: PixelOptions = getattr(options, "pixels", PixelOptions())
+        return found
+
+    @classmethod
+    def file_reader(cls, options: Any) -> FileReader:
+        """Files are read as the samples are; see :meth:`rsbench.target.Target.file_reader`."""
+        pixels = cls.pixels(options)
+        return FileReader(
+            partial(read_pixels, options=pixels),
+            imagery(pixels),
+            pixel_steps(pixels),
+            {"pixels": pixels.model_dump(mode="json")},
+        )
+
     def read(self, split: SplitName, index: int) -> NDArray[Any]:
         """Decode one sample; see :meth:`rsbench.target.Target.read`.
 
@@ -142,17 +166,20 @@ class FileTarget(Target):
 
 
 def _nodata_remarks(name: str, train: FileSamples, pixels: PixelOptions) -> tuple[str, ...]:
-    """Where pixels without data come from, by the header of the first image."""
+    """Where pixels without data come from, by the headers of images all over the list."""
     if pixels.bands is None or not len(train):
         return ()
-    stated = () if pixels.nodata is None else (f"the option nodata: {pixels.nodata}",)
-    try:
-        found = (*stated, *nodata_sources(Path(train.path(0)), pixels.bands))
-    except ImageError:  # it is reported where images are read
-        found = stated
+    found = [] if pixels.nodata is None else [f"the option nodata: {pixels.nodata}"]
+    looked_at = np.unique(np.linspace(0, len(train) - 1, _LOOKED_AT).astype(np.int64)).tolist()
+    for index in looked_at:
+        with suppress(ImageError):  # it is reported where images are read
+            found += nodata_sources(Path(train.path(index)), pixels.bands)
     if not found:
         return ()
-    return (f"{name}: pixels are without data, and 0, where {' or '.join(found)} says so",)
+    says = " or ".join(dict.fromkeys(found))
+    some = len(looked_at) < len(train)
+    seen = f" ({len(looked_at)} of {len(train)} training images looked at)" if some else ""
+    return (f"{name}: pixels are without data, and 0, where {says} says so{seen}",)
 
 
 def rename_classes(

@@ -23,6 +23,8 @@ FRACTION_SCALE = 10_000.0
 """Stored value that stands for 1.0 where a file holds fractions (reflectance from 0 to 1)."""
 
 EIGHT_BIT = 255.0
+DECIBELS = {"amplitude": 20.0, "intensity": 10.0}
+"""What the logarithm of linear backscatter is multiplied by."""
 _DEEPEST = 65535.0
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from rsbench.errors import BandError
 from rsbench.images import read_rgb
-from rsbench_datasets.files.pixel_options import EIGHT_BIT, PixelOptions, imagery
+from rsbench_datasets.files.pixel_options import DECIBELS, EIGHT_BIT, PixelOptions, imagery
 from rsbench_datasets.files.rasters import check_band_count, read_values
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["PixelOptions", "convert", "imagery", "read_pixels"]
-
-_DECIBELS = {"amplitude": 20.0, "intensity": 10.0}
 
 
 def read_pixels(path: Path, options: PixelOptions) -> NDArray[Any]:
@@ -201,7 +199,7 @@ def _decibel(
         "leave out 'decibel' where the file holds decibels already; mark no data with 'nodata'",
     )  # fmt: skip
     with np.errstate(divide="ignore"):
-        decibels: NDArray[np.float32] = np.log10(real) * np.float32(_DECIBELS[options.decibel])
+        decibels: NDArray[np.float32] = np.log10(real) * np.float32(DECIBELS[options.decibel])
     return decibels
 
 

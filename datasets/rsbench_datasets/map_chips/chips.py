@@ -11,7 +11,7 @@ import numpy as np
 from rsbench.errors import TargetError
 from rsbench_datasets.class_folders import natural_order
 from rsbench_datasets.map_chips.footprints import Footprints, footprints
-from rsbench_datasets.map_chips.placement import Outcome, Placement, place_chips
+from rsbench_datasets.map_chips.placement import Outcome, Placement, place_chips, reasons
 from rsbench_datasets.map_chips.split import ChipsToDivide, Division, divide
 
 if TYPE_CHECKING:
@@ -137,17 +137,10 @@ def _order(
 
 
 def _left_out(placement: Placement, options: MapChipsOptions) -> list[str]:
-    reasons = {
-        Outcome.NO_SCENE: "lie in no scene",
-        Outcome.TOO_LARGE: f"would have a chip of more than {options.largest} pixels a side",
-        Outcome.CUT: "have a chip that reaches over the edge of its scene",
-        Outcome.UNREADABLE: "have a chip that does not decode",
-        Outcome.NODATA: f"have a chip with more than {options.nodata.most:.0%} without data",
-    }
     counts = np.bincount(placement.outcome, minlength=len(Outcome))
     return [
         f"{counts[outcome]} of {len(placement.outcome)} places {reason}; they are left out"
-        for outcome, reason in reasons.items()
+        for outcome, reason in reasons(options).items()
         if counts[outcome]
     ]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rsbench.errors import BandError, NotPreparedError, TargetError
-from rsbench.image_files import look_below, passed_over
+from rsbench.image_files import FoundImages, look_below, passed_over
 from rsbench.imagery import RGB
 from rsbench_datasets.class_folders import natural_order
 from rsbench_datasets.files.digests import FileDigests
@@ -48,7 +48,8 @@ class Scene:
         crs: coordinate system as text that pyproj reads, or "" in pixel coordinates.
         bands: names of its bands of data, without an alpha band.
         may_lack_data: whether pixels can be without data.
-        digest: SHA-256 over the pixels as stored and how their header says to read them.
+        digest: SHA-256 over the pixels as stored and how their header says to read them; ""
+            where it is of no data set.
     """
 
     name: str
@@ -62,39 +63,45 @@ class Scene:
     digest: str
 
 
-def find_scenes(listed: str | Sequence[str], folders: Folders) -> list[Path]:
-    """The scene files that the option ``scenes`` names, each once.
+def find_scenes(listed: str | Sequence[str], folders: Folders) -> tuple[list[Path], str]:
+    """The scene files that the option ``scenes`` names, each once, and what was passed over.
+
+    Returns:
+        The files, and in words what else there was in folders ("" for nothing).
 
     Raises:
         NotPreparedError: a file, folder or pattern leads to nothing.
     """
-    found: dict[Path, None] = {}
+    found = FoundImages()
     for entry in [listed] if isinstance(listed, str) else listed:
         path = folders.resolve(entry)
-        files = _below(path)
-        if not files:
+        below = _below(path)
+        if not below.images:
             raise NotPreparedError(
                 f"the option 'scenes' names {entry!r}, where there is no scene",
                 where=path,
                 remedy="relative paths start from the matrix file's folder; in folders, scenes "
                 f"end in {', '.join(sorted(SCENE_SUFFIXES))}",
             )
-        found |= dict.fromkeys(files)
-    return list(found)
+        found += below
+    return list(dict.fromkeys(found.images)), found.left_out
 
 
-def _below(path: Path) -> list[Path]:
+def _below(path: Path) -> FoundImages:
     if path.is_file():
-        return [path]
+        return FoundImages([path])
     if path.is_dir():
-        return [each for each in look_below(path, SCENE_SUFFIXES).images if each.is_file()]
-    found = map(Path, glob.glob(str(path), recursive=True))
+        found = look_below(path, SCENE_SUFFIXES)
+        dead = [each for each in found.images if not each.is_file()]
+        found.special += [each.name for each in dead]
+        found.images = [each for each in found.images if each not in dead]
+        return found
     stated = set(path.parts)  # a hidden folder that is named is meant
-    return [
-        each
-        for each in found
-        if each.is_file() and not any(map(passed_over, set(each.parts) - stated))
-    ]
+    files = [each for each in map(Path, glob.glob(str(path), recursive=True)) if each.is_file()]
+    hidden = [each for each in files if any(map(passed_over, set(each.parts) - stated))]
+    return FoundImages(
+        [each for each in files if each not in hidden], [each.name for each in hidden]
+    )
 
 
 def read_headers(
@@ -112,10 +119,19 @@ def read_headers(
     base = Path(os.path.commonpath([file.parent for file in files]))
     named = {file.relative_to(base).as_posix(): file for file in files}
     order = sorted(named, key=natural_order)
-    return tuple(_read_header(name, named[name], options, digests) for name in order)
+    return tuple(read_header(name, named[name], options, digests) for name in order)
 
 
-def _read_header(name: str, path: Path, options: MapChipsOptions, digests: FileDigests) -> Scene:
+def read_header(
+    name: str, path: Path, options: MapChipsOptions, digests: FileDigests | None = None
+) -> Scene:
+    """The header of one scene, without a digest where ``digests`` are not given.
+
+    Raises:
+        ImageError: the file is missing or is no image.
+        BandError: it has other bands than the option ``pixels`` says.
+        TargetError: it has no coordinate system or does not say where it lies.
+    """
     with open_raster(path, any_format=True) as raster:
         bands = _data_bands(raster, options, path)
         check_scale(raster, options.pixels)
@@ -129,7 +145,7 @@ def _read_header(name: str, path: Path, options: MapChipsOptions, digests: FileD
             crs=crs,
             bands=bands,
             may_lack_data=_may_lack_data(raster, bands, options),
-            digest=_digest(raster, path, digests),
+            digest="" if digests is None else _digest(raster, path, digests),
         )
 
 

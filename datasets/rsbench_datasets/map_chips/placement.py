@@ -38,6 +38,17 @@ class Outcome(IntEnum):
     PLACED = 5
 
 
+def reasons(options: MapChipsOptions) -> dict[Outcome, str]:
+    """Why places have no chip, in words that follow their number."""
+    return {
+        Outcome.NO_SCENE: "lie in no scene",
+        Outcome.TOO_LARGE: f"would have a chip of more than {options.largest} pixels a side",
+        Outcome.CUT: "have a chip that reaches over the edge of its scene",
+        Outcome.UNREADABLE: "have a chip that does not decode",
+        Outcome.NODATA: f"have a chip with more than {options.nodata.most:.0%} without data",
+    }
+
+
 @dataclass(frozen=True)
 class Placement:
     """Where the chips of places are cut.
@@ -71,7 +82,7 @@ def place_chips(places: Places, scenes: Sequence[Scene], options: MapChipsOption
         if not len(members):
             continue
         wanted = chip_windows(scene, bounds, places.is_point[members], options)
-        found, fitted, rank = _try(scene, wanted, options)
+        found, fitted, rank = try_windows(scene, wanted, options)
         outcome[members] = np.maximum(outcome[members], found)
         won = (found == Outcome.PLACED) & _is_less(rank, best[members])
         winners = members[won]
@@ -86,10 +97,18 @@ def _is_less(ranks: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray
     return less
 
 
-def _try(
+def try_windows(
     scene: Scene, wanted: NDArray[np.int64], options: MapChipsOptions
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Outcome, window and rank (shares without data and outside) of each wanted window."""
+    """How far each wanted window comes in a scene.
+
+    Returns:
+        Outcome, shape (windows,), window, shape (windows, 4), and rank (shares without data and
+        outside), shape (windows, 2).
+
+    Raises:
+        ImageError: the scene does not decode, unless such chips are to be skipped.
+    """
     fitted, outside = at_edges(wanted, scene, options.edges)
     outcome = np.full(len(wanted), int(Outcome.PLACED))
     if options.edges == "skip":

@@ -5,23 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from rsbench.errors import ImageError
+from rsbench.errors import ImageError, TargetError
+from rsbench.file_reader import FileReader
 from rsbench.target import Split, SplitName, Target
 from rsbench_datasets.files.content import content_hash, leak_remarks
 from rsbench_datasets.files.digests import FileDigests
 from rsbench_datasets.files.file_target import rename_classes
 from rsbench_datasets.files.pixels import imagery
 from rsbench_datasets.map_chips.chips import Chips, make_chips
+from rsbench_datasets.map_chips.grid import chip_grid
 from rsbench_datasets.map_chips.headers import Scene, find_scenes, read_headers
 from rsbench_datasets.map_chips.labels import label_files, read_places
 from rsbench_datasets.map_chips.manifest import manifest_file, read_manifest, write_manifest
 from rsbench_datasets.map_chips.options import MapChipsOptions
 from rsbench_datasets.map_chips.reading import Window, read_chips
+from rsbench_datasets.map_chips.steps import READING, chip_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -99,14 +103,28 @@ class MapChips(Target):
         file = folders.resolve(options.labels)
         digests = FileDigests(folders, file)
         label_digests = digests.of(label_files(file))
-        scenes = read_headers(find_scenes(options.scenes, folders), options, digests)
+        paths, left_out = find_scenes(options.scenes, folders)
+        scenes = read_headers(paths, options, digests)
         manifest = manifest_file(folders, options, scenes, label_digests)
         chips = read_manifest(manifest)
         if chips is None:
             _log.info("%s: finding the places of %s in %d scenes", name, file.name, len(scenes))
             chips = make_chips(read_places(file, options), scenes, options)
             write_manifest(manifest, chips)
-        return cls(name, scenes, chips, options, file)
+        opened = cls(name, scenes, chips, options, file)
+        opened.add_remarks([f"{name}: scenes: {left_out}"] if left_out else [])
+        return opened
+
+    @classmethod
+    def file_reader(cls, options: MapChipsOptions) -> FileReader:
+        """Windows of a scene are read as chips; see :meth:`rsbench.target.Target.file_reader`."""
+        return FileReader(
+            _no_file,
+            imagery(options.pixels),
+            chip_steps(options),
+            options.model_dump(mode="json", include=set(READING)),
+            partial(chip_grid, options=options),
+        )
 
     def read(self, split: SplitName, index: int) -> NDArray[Any]:
         """Decode one chip; see :meth:`rsbench.target.Target.read`."""
@@ -133,6 +151,14 @@ class MapChips(Target):
             labels, scenes = chips.labels.tolist(), chips.scene.tolist()
             for sample, label, scene in zip(chips.ids(self._scenes), labels, scenes, strict=True):
                 yield split, sample, label, digests[scene]
+
+
+def _no_file(path: Path) -> NDArray[Any]:
+    raise TargetError(
+        "the cell was trained on windows of scenes, and a file does not say its windows",
+        where=path,
+        remedy="label a scene by windows with --map FILE, one scene at a time",
+    )
 
 
 def _of_target(remark: str, name: str) -> str:

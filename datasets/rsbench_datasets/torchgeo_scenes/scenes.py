@@ -63,12 +63,6 @@ class SceneTarget(FileTarget):
         return folder.absolute()
 
     @classmethod
-    def pixels(cls, options: Any) -> PixelOptions:
-        """What the values of the files are; by default those of 8-bit pictures."""
-        del options
-        return PixelOptions()
-
-    @classmethod
     def splits(cls, options: Any) -> tuple[str, ...]:
         """Train and test split as torchgeo calls them; ("",) to divide a single one."""
         if not cls.scene.splits:
