@@ -334,6 +334,22 @@ class TestManifest:
         with pytest.raises(NotPreparedError, match=r"no scene of train, version 1\.0"):
             opened(folders)
 
+    @pytest.mark.parametrize(
+        "damage", [b"a,b\n1,2\n", b"", b"image_path\n\xff\xfe\n", b"a,b\n1,2,3,4,5\n", b'"\n\x00']
+    )
+    def test_preparing_again_mends_a_damaged_index(
+        self, prepare: Prepare, folders: Folders, damage: bytes
+    ) -> None:
+        index = prepare() / "samples.csv"
+        whole = index.read_bytes()
+        index.write_bytes(damage)
+        with pytest.raises(TargetError, match=r"samples\.csv: the index is damaged") as error:
+            opened(folders)
+        assert error.value.remedy == "prepare the data again"
+        prepare()
+        assert index.read_bytes() == whole
+        opened(folders)
+
 
 class TestPrepare:
     def test_torchgeo_opens_the_layout(self, prepare: Prepare) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rsbench.atomic import write_file
@@ -20,13 +21,14 @@ from rsbench.errors import NotPreparedError, TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from rsbench_datasets.dota.versions import DotaSplit, DotaVersion
 
 INDEX = "samples.csv"
 
 _COLUMNS = ("image_path", "annotation_path", "split", "version")
+Cells = tuple[str, ...]
+"""A row's values in these columns."""
 
 
 def images_folder(root: Path, split: DotaSplit) -> Path:
@@ -74,7 +76,7 @@ def scene_index(root: Path, split: DotaSplit, version: DotaVersion) -> list[tupl
 def add_scenes(
     root: Path, split: DotaSplit, version: DotaVersion, scenes: Iterable[tuple[str, str]]
 ) -> None:
-    """Add scenes to the index that torchgeo reads; rows it has already stay.
+    """Add scenes to the index that torchgeo reads; rows it has already stay, but for a damaged one.
 
     Args:
         root: the prepared folder.
@@ -83,7 +85,7 @@ def add_scenes(
         scenes: names of the image and of the annotation file of each scene.
     """
     folders = (images_folder(root, split), annotations_folder(root, split, version))
-    rows, columns = _rows(root / INDEX)
+    rows, columns = _whole_rows(root)
     for names in scenes:
         paths = (folder / name for folder, name in zip(folders, names, strict=True))
         cells = (
@@ -117,9 +119,30 @@ def listed_scenes(index: Path, split: DotaSplit, version: DotaVersion) -> list[t
     ]
 
 
-def _rows(index: Path) -> tuple[dict[tuple[str, ...], dict[str, str]], list[str]]:
+def _whole_rows(root: Path) -> tuple[dict[Cells, dict[str, str]], list[str]]:
+    """The rows of the index; of a damaged one, those of the files that are there."""
+    columns = list(_COLUMNS)
+    try:
+        rows, columns = _rows(root / INDEX)
+        whole = {*_COLUMNS} <= {*columns} and not any(None in row for row in rows.values())
+    except (ValueError, csv.Error):
+        whole = False
+    if whole:
+        return rows, columns
+    images = {path.with_suffix(""): path for path in root.glob("*/images/*")}
+    found: list[Cells] = []
+    for annotation in root.glob("*/annotations/version*/*.txt"):
+        split, _, version, name = annotation.relative_to(root).parts
+        image = images.get(root / split / "images" / Path(name).stem)
+        if image is not None:
+            paths = (path.relative_to(root).as_posix() for path in (image, annotation))
+            found.append((*paths, split, version.removeprefix("version")))
+    return {cells: dict(zip(_COLUMNS, cells, strict=True)) for cells in found}, list(_COLUMNS)
+
+
+def _rows(index: Path) -> tuple[dict[Cells, dict[str, str]], list[str]]:
     """The rows of an index by the cells that count, and all its columns."""
-    rows: dict[tuple[str, ...], dict[str, str]] = {}
+    rows: dict[Cells, dict[str, str]] = {}
     if not index.is_file():
         return rows, list(_COLUMNS)
     with index.open(encoding="utf-8", newline="") as stream:
