@@ -154,18 +154,6 @@ class TestOpen:
         accept(root)
         assert opened(folders, root).content_hash != before.content_hash
 
-    def test_a_leak_is_told(
-        self, genuine: Path, folders: Folders, tmp_path: Path, accept: Callable[[Path], None]
-    ) -> None:
-        train, test = entry("train", EACH, 1), entry("test", 2, 2)
-        first = int(opened(folders, genuine).train.ids[0].rpartition("/")[2])
-        test["data"][0] = train["data"][first]
-        root = copied(genuine, tmp_path)
-        write(root, "test", test)
-        accept(root)
-        (remark,) = opened(folders, root).remarks
-        assert "1 of 200 test images are also in train" in remark
-
     def test_a_class_without_images(self, genuine: Path, folders: Folders) -> None:
         with pytest.raises(TargetError, match=r"without a training sample: .*worm"):
             opened(folders, genuine, 100)  # 20 images are too few for that

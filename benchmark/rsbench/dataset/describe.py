@@ -15,6 +15,7 @@ from rsbench.dataset.survey import Survey, survey
 from rsbench.fetch.space import readable
 from rsbench.groups import GROUP_NAMES
 from rsbench.imagestore.statistics import histogram_statistics
+from rsbench.leaks import leak_remarks
 from rsbench.sources import Activity
 from rsbench.spreadsheet import csv_text
 from rsbench.target import SPLITS
@@ -160,6 +161,8 @@ def describe(target: Target, stored_side: int, activity: Activity) -> Descriptio
         with activity(f"decoding {target.name} {split}") as progress:
             found = surveys[split] = survey(target, split, progress)
         target.add_remarks(value_remarks(target.name, split, target.imagery, found.histogram))
+    digests = (surveys[split].digests for split in SPLITS)
+    target.add_remarks(leak_remarks(target.name, *digests))
     return Description(target, surveys, stored_side)
 
 

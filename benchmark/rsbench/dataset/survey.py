@@ -30,11 +30,13 @@ class Survey:
 
     Attributes:
         sizes: int32, shape (images, 2): height and width as decoded; 0 where that failed.
+        digests: uint64, shape (images,): equal for equal pixels; 0 where that failed.
         bad: index and message of each image that does not decode.
         histogram: int64, shape (bands, levels): how often each stored value occurs.
     """
 
     sizes: NDArray[np.int32]
+    digests: NDArray[np.uint64]
     bad: tuple[tuple[int, str], ...]
     histogram: NDArray[np.int64]
 
@@ -66,6 +68,7 @@ def survey(target: Target, split: SplitName, progress: Progress | None = None) -
         chunks = decode_all(job, progress)
     return Survey(
         sizes=np.concatenate([chunk.sizes for chunk in chunks]),
+        digests=np.concatenate([chunk.digests for chunk in chunks]),
         bad=tuple(pair for chunk in chunks for pair in chunk.bad),
         histogram=np.sum([chunk.histogram for chunk in chunks], axis=0),
     )

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from rsbench import registry
 from rsbench.atomic import write_file
 from rsbench.dataset.known import count_differences
-from rsbench.dataset.survey import survey
+from rsbench.dataset.survey import Survey, survey
 from rsbench.errors import BandError, MisfitImageError, TargetError
+from rsbench.leaks import LEAK, leak_remarks
 from rsbench.target import SPLITS
 
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from rsbench.settings import PluginChoice
     from rsbench.sources import Activity
     from rsbench.target import KnownCounts, Progress, SplitName, Target
-
-#: How remarks of a target begin that say that its test is no test; others only inform.
-_LEAK = "LEAK"
 
 
 @dataclass(frozen=True)
@@ -65,28 +63,33 @@ def verify(
     target = kind.open(choice.name, options, folders)
     yield Verdict("index", _index_text(target))
     yield from known_counts(target, kind.known_counts(options))
-    leaks = tuple(each for each in target.remarks if each.startswith(_LEAK))
-    yield Verdict("train and test", "no image is in both", leaks)
+    leaks = tuple(each for each in target.remarks if each.startswith(LEAK))
     for remark in target.remarks:
         if remark not in leaks:
             yield Verdict("remark", remark)
     yield _unchanged(kind, choice, options, folders, target, activity)
+    digests = []
     for split in SPLITS:
         with activity(f"decoding {target.name} {split}") as progress:
-            yield _images(target, split, progress)
+            verdict, found = _images(target, split, progress)
+        yield verdict
+        digests += [] if found is None else [found.digests]
+    if len(digests) == len(SPLITS):
+        leaks = (*leaks, *leak_remarks(target.name, *digests))
+    yield Verdict("train and test", "no image is in both", leaks)
 
 
-def _images(target: Target, split: SplitName, progress: Progress) -> Verdict:
+def _images(target: Target, split: SplitName, progress: Progress) -> tuple[Verdict, Survey | None]:
     check = f"{split} images"
     try:
         found = survey(target, split, progress)
     except (BandError, MisfitImageError) as error:
-        return Verdict(check, "", (str(error).replace("\n", "; "),))
+        return Verdict(check, "", (str(error).replace("\n", "; "),)), None
     bad = tuple(f"{split}: {message}" for _, message in found.bad)
     problem = found.problem(target)
     if problem:
         bad = (*bad, problem)
-    return Verdict(check, f"all {len(found.sizes):,} decode", bad)
+    return Verdict(check, f"all {len(found.sizes):,} decode", bad), found
 
 
 def known_counts(target: Target, known: KnownCounts | None) -> Iterator[Verdict]:

@@ -86,6 +86,7 @@ def build(
 
 def _write(job: Job, chunks: list[Chunk]) -> None:
     sizes = np.concatenate([chunk.sizes for chunk in chunks])
+    digests = np.concatenate([chunk.digests for chunk in chunks])
     histogram = np.sum([chunk.histogram for chunk in chunks], axis=0)
     imagery = job.target.imagery
     meta = Meta(
@@ -103,9 +104,10 @@ def _write(job: Job, chunks: list[Chunk]) -> None:
         bad=tuple(pair for chunk in chunks for pair in chunk.bad),
         shrunk=sum(chunk.shrunk for chunk in chunks),
         sizes_sha256=array_digest(sizes),
+        digests_sha256=array_digest(digests),
         histogram_sha256=array_digest(histogram),
     )
-    write_facts(job.folder, meta, sizes, histogram)
+    write_facts(job.folder, meta, sizes, digests, histogram)
 
 
 def _refuse_bad(target: Target, split: SplitName, chunks: list[Chunk]) -> None:

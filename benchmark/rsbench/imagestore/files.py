@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-STORE_VERSION = 3
+STORE_VERSION = 4
 """Raise it when the pixels or the files of a store change."""
 
-_META, _SIZES, _HISTOGRAM, _SEEN = "store.json", "sizes.npy", "histogram.npy", "seen.json"
+_META, _SEEN = "store.json", "seen.json"
+_SIZES, _DIGESTS, _HISTOGRAM = "sizes.npy", "digests.npy", "histogram.npy"
 _BLOCK = 8 << 20
 _log = logging.getLogger("rsbench")
 
@@ -42,6 +43,7 @@ class Chunk:
 
     Attributes:
         sizes: int32, shape (images, 2), height and width.
+        digests: uint64, shape (images,), equal for equal pixels; 0 where an image does not decode.
         bad: index in the split and message of each image that does not decode.
         shrunk: how many were shrunk.
         size: bytes of pixels.
@@ -50,6 +52,7 @@ class Chunk:
     """
 
     sizes: NDArray[np.int32]
+    digests: NDArray[np.uint64]
     bad: tuple[tuple[int, str], ...]
     shrunk: int
     size: int
@@ -79,6 +82,7 @@ class Meta:
     shrunk: int
     """Images that were shrunk to ``stored_side``."""
     sizes_sha256: str
+    digests_sha256: str
     histogram_sha256: str
 
 
@@ -94,10 +98,15 @@ def array_digest(array: NDArray[Any]) -> str:
 
 
 def write_facts(
-    folder: Path, meta: Meta, sizes: NDArray[np.int32], histogram: NDArray[np.int64]
+    folder: Path,
+    meta: Meta,
+    sizes: NDArray[np.int32],
+    digests: NDArray[np.uint64],
+    histogram: NDArray[np.int64],
 ) -> None:
     """Write everything but the pixels, which lie there already."""
     np.save(folder / _SIZES, sizes)
+    np.save(folder / _DIGESTS, digests)
     np.save(folder / _HISTOGRAM, histogram)
     write_file(folder / _META, json.dumps(asdict(meta), indent=1).encode())
     remember(folder, range(len(meta.shards) if meta.kept else 0))
@@ -117,28 +126,38 @@ def read_meta(folder: Path) -> Meta:
     return meta
 
 
-def read_sizes(folder: Path, meta: Meta) -> NDArray[np.int32]:
-    """Read ``sizes.npy`` and check it.
-
-    Raises:
-        OSError, ValueError, EOFError: it is missing or damaged.
-    """
-    sizes: NDArray[np.int32] = np.load(folder / _SIZES, allow_pickle=False)
-    if array_digest(sizes) != meta.sizes_sha256:
-        raise ValueError(f"{_SIZES} is not the file that was written")
-    return sizes
-
-
-def read_histogram(folder: Path) -> NDArray[np.int64]:
-    """Read ``histogram.npy`` and check it.
+def read_sizes(folder: Path) -> NDArray[np.int32]:
+    """Height and width of each image, shape (images, 2).
 
     Raises:
         OSError, ValueError, KeyError, TypeError, EOFError: it is missing or damaged.
     """
-    histogram: NDArray[np.int64] = np.load(folder / _HISTOGRAM, allow_pickle=False)
-    if array_digest(histogram) != read_meta(folder).histogram_sha256:
-        raise ValueError(f"{_HISTOGRAM} is not the file that was written")
-    return histogram
+    return _checked(folder, _SIZES, read_meta(folder).sizes_sha256)
+
+
+def read_digests(folder: Path) -> NDArray[np.uint64]:
+    """See ``Chunk.digests``, of all images.
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError, EOFError: it is missing or damaged.
+    """
+    return _checked(folder, _DIGESTS, read_meta(folder).digests_sha256)
+
+
+def read_histogram(folder: Path) -> NDArray[np.int64]:
+    """How often each stored value occurs, shape (bands, levels).
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError, EOFError: it is missing or damaged.
+    """
+    return _checked(folder, _HISTOGRAM, read_meta(folder).histogram_sha256)
+
+
+def _checked(folder: Path, name: str, sha256: str) -> NDArray[Any]:
+    array: NDArray[Any] = np.load(folder / name, allow_pickle=False)
+    if array_digest(array) != sha256:
+        raise ValueError(f"{name} is not the file that was written")
+    return array
 
 
 def check_shards(folder: Path, shards: Sequence[tuple[int, str]], thorough: bool) -> None:

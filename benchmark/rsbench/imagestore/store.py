@@ -143,7 +143,7 @@ def load(folder: Path, *, thorough: bool = False) -> ImageStore:
         OSError, ValueError, KeyError, TypeError, EOFError: it is missing or damaged.
     """
     meta = read_meta(folder)
-    sizes = read_sizes(folder, meta)
+    sizes = read_sizes(folder)
     check_shards(folder, meta.shards, thorough)
     dtype = np.dtype(meta.pixels)
     offsets = np.zeros(len(sizes) + 1, dtype=np.int64)
@@ -186,7 +186,7 @@ def load_streamed(
         OSError, ValueError, KeyError, TypeError, EOFError: it is missing or damaged.
     """
     meta = read_meta(folder)
-    heights, widths = np.ascontiguousarray(read_sizes(folder, meta).T)
+    heights, widths = np.ascontiguousarray(read_sizes(folder).T)
     return StreamedImages(
         folder=folder,
         heights=heights,

@@ -18,6 +18,8 @@ from rsbench.cell import Cell
 from rsbench.folders import Folders
 from rsbench.imagery import choose_bands
 from rsbench.imagestore import ImageSet, channel_statistics, open_store
+from rsbench.imagestore.files import read_digests
+from rsbench.leaks import leak_remarks
 from rsbench.settings import PluginChoice
 from rsbench.sources import checked_options
 from rsbench.target import SplitName, Target
@@ -127,19 +129,22 @@ def train_counts(labels: NDArray[np.int64], indices: NDArray[np.int64], classes:
 
 
 def image_remarks(inputs: Inputs) -> tuple[str, ...]:
-    """What a reader of the numbers must know about images that were shrunk or left out."""
+    """What a reader of the numbers must know: images in both splits, shrunk, or left out."""
+    digests = (read_digests(inputs.stores[split].folder) for split in ("train", "test"))
+    leaks = leak_remarks(inputs.target.name, *digests)
     shrunk = tuple(
         f"{inputs.target.name}: {store.shrunk} of {len(store)} {split} images were shrunk to a "
         f"short side of {inputs.stored_side} pixels before views were cut (recipe.stored_side)"
         for split, store in inputs.stores.items()
         if store.shrunk
     )
-    return shrunk + tuple(
+    left_out = tuple(
         f"{inputs.target.name}: {len(store.bad)} of {len(store)} {split} images cannot be used "
         f"and were left out (on_bad_image: skip), first {next(iter(store.bad.values()))}"
         for split, store in inputs.stores.items()
         if store.bad
     )
+    return (*leaks, *shrunk, *left_out)
 
 
 def open_target(chosen: PluginChoice, folders: Folders) -> Target:

@@ -22,7 +22,7 @@ from rsbench_datasets.cifar100_lt.release import (
     read_release,
 )
 from rsbench_datasets.files.archives import fetch_and_unpack
-from rsbench_datasets.files.content import content_hash, leak_remarks
+from rsbench_datasets.files.content import content_hash
 from rsbench_datasets.files.links import link_folder
 
 if TYPE_CHECKING:
@@ -109,7 +109,6 @@ class Cifar100Lt(Target):
             train=splits["train"],
             test=splits["test"],
             content_hash=content_hash(class_names, groups, rows),
-            remarks=leak_remarks(name, digests["train"], digests["test"]),
             location=root,
         )
 

@@ -18,7 +18,7 @@ from rsbench_datasets.dota.options import CropOptions, Dota15Options, Dota20Opti
 from rsbench_datasets.dota.source import link_source
 from rsbench_datasets.dota.versions import SPLITS, DotaSplit, DotaVersion
 from rsbench_datasets.files import scenes
-from rsbench_datasets.files.content import Row, content_hash, leak_remarks
+from rsbench_datasets.files.content import Row, content_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -75,10 +75,7 @@ class Dota(Target):
             test=Split(test.ids, test.labels),
             content_hash=content_hash(class_names, groups, _rows(self._crops)),
             disclaimer=self.disclaimer_text,
-            remarks=(
-                *_empty_groups(name, groups),
-                *leak_remarks(name, _pixels(train), _pixels(test)),
-            ),
+            remarks=tuple(_empty_groups(name, groups)),
             location=root,
             on_bad_image=on_bad_image,
         )
@@ -284,12 +281,6 @@ def _check_classes(root: Path, train: Crops, test: Crops, class_names: tuple[str
     untested = _absent(test.labels, class_names)
     if untested and len(test):
         _log.warning("%s: classes without a test object: %s", root, ", ".join(untested))
-
-
-def _pixels(crops: Crops) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Equal for equal pixels: digest of the scene, and the box in it."""
-    for index, scene in enumerate(crops.scenes):
-        yield crops.digests[scene], crops.box(index)
 
 
 def _rows(crops: dict[SplitName, Crops]) -> Iterator[Row]:

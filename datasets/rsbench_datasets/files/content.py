@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rsbench.groups import ClassGroups
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 _VERSION = 1
 
@@ -42,22 +42,3 @@ def content_hash(
         row = f"\n{split}\0{sample}\0{label}\0{file_digest}"
         digest.update(row.encode(errors="surrogatepass"))  # such ids are refused with a reason
     return digest.hexdigest()
-
-
-def leak_remarks(name: str, train: Iterable[Hashable], test: Iterable[Hashable]) -> tuple[str, ...]:
-    """What to tell a reader where the same pixels are in train and in test; () where not.
-
-    Args:
-        name: label of the target.
-        train: one key per training image, equal for equal pixels.
-        test: the same for the test images.
-    """
-    known = set(train)
-    listed = list(test)
-    shared = sum(key in known for key in listed)
-    if not shared:
-        return ()
-    return (
-        f"LEAK in {name}: {shared} of {len(listed)} test images are also in train; "
-        "their score is no test",
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain, compress
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -144,10 +144,6 @@ class FileSurvey:
                 where=error.filename,
                 remedy="check who may read the file, and the disk it lies on",
             ) from error
-
-    def of_present_files(self, split: SplitName, column: Sequence[str]) -> Iterator[str]:
-        """What ``column`` holds for files of ``split`` that are there and not empty."""
-        return compress(column, self.states[split]["size"] > 0)
 
 
 def take_survey(files: Files, location: Path) -> FileSurvey:

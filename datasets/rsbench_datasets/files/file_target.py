@@ -17,7 +17,7 @@ from rsbench.folders import Folders
 from rsbench.groups import ClassGroups, GroupRule
 from rsbench.settings import Settings
 from rsbench.target import OnBadImage, Progress, SplitName, Target
-from rsbench_datasets.files.content import content_hash, leak_remarks
+from rsbench_datasets.files.content import content_hash
 from rsbench_datasets.files.digests import FileDigests
 from rsbench_datasets.files.file_samples import FileSample, FileSamples
 from rsbench_datasets.files.file_survey import take_survey
@@ -115,7 +115,6 @@ class FileTarget(Target):
         survey.refuse_lost_classes(index.class_names)
         cache = FileDigests(folders, index.location)
         digests = survey.digests(cache, progress)
-        known = {split: survey.of_present_files(split, each) for split, each in digests.items()}
         # Pictures are decoded by Pillow, which reads no file beside them.
         beside = survey.companions(cache) if pixels.bands else {}
         rows = _rows(self._files, digests, beside)
@@ -130,7 +129,6 @@ class FileTarget(Target):
             remarks=(
                 *index.remarks,
                 *_nodata_remarks(name, self._files["train"], pixels),
-                *leak_remarks(name, known["train"], known["test"]),
             ),
             location=index.location,
             imagery=imagery(pixels),

@@ -14,7 +14,7 @@ import numpy as np
 from rsbench.errors import ImageError, TargetError
 from rsbench.file_reader import FileReader
 from rsbench.target import Split, SplitName, Target
-from rsbench_datasets.files.content import content_hash, leak_remarks
+from rsbench_datasets.files.content import content_hash
 from rsbench_datasets.files.digests import FileDigests
 from rsbench_datasets.files.file_target import rename_classes
 from rsbench_datasets.files.pixels import imagery
@@ -71,7 +71,6 @@ class MapChips(Target):
         train, test = self._chips["train"], self._chips["test"]
         counts = np.bincount(train.labels, minlength=len(class_names)).tolist()
         groups = options.groups.apply(class_names, counts)
-        leaks = leak_remarks(name, _same_pixels(scenes, train), _same_pixels(scenes, test))
         super().__init__(
             name,
             class_names=class_names,
@@ -80,7 +79,7 @@ class MapChips(Target):
             test=Split(test.ids(scenes), test.labels),
             content_hash=content_hash(class_names, groups, self._rows()),
             disclaimer=options.disclaimer,
-            remarks=(*(_of_target(remark, name) for remark in chips.remarks), *leaks),
+            remarks=tuple(_of_target(remark, name) for remark in chips.remarks),
             location=file,
             imagery=imagery(options.pixels),
             on_bad_image=options.on_bad_image,
@@ -179,9 +178,3 @@ def _reading_digest(scene: Scene, options: MapChipsOptions) -> str:
     turned = [a < 0, e > 0, b != 0 or d != 0, scene.crs == ""]
     read_as = [scene.digest, scene.bands, turned, options.pixels.identity(), options.nodata.value]
     return hashlib.sha256(json.dumps(read_as).encode()).hexdigest()
-
-
-def _same_pixels(scenes: Sequence[Scene], chips: Chips) -> Iterator[tuple[object, ...]]:
-    """Equal for equal pixels: digest of the scene, and the window in it."""
-    for scene, window in zip(chips.scene.tolist(), chips.windows.tolist(), strict=True):
-        yield scenes[scene].digest, *window

@@ -13,7 +13,7 @@ from rsbench.errors import DownloadError, NotPreparedError, TargetError
 from rsbench.fetch import offline
 from rsbench.settings import Settings
 from rsbench.target import Split, SplitName, Target
-from rsbench_datasets.files.content import content_hash, leak_remarks
+from rsbench_datasets.files.content import content_hash
 from rsbench_datasets.files.file_target import FileTarget, groups_by_rule
 from rsbench_datasets.files.pixels import convert, imagery
 from rsbench_datasets.torchgeo_scenes.index import SceneIndex, choose_classes, scene_index
@@ -170,10 +170,7 @@ class ItemTarget(Target):
                 listed.class_names, groups, [*rows[0], *rows[1]], pixels.identity()
             ),
             disclaimer=options.disclaimer,
-            remarks=(
-                *parts[0].remarks,
-                *leak_remarks(name, *([row[3] for row in each] for each in rows)),
-            ),
+            remarks=parts[0].remarks,
             location=request.root,
             imagery=imagery(pixels),
             on_bad_image=options.on_bad_image,
