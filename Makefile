@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: help install demo test lint format clean
+.PHONY: help install demo test chaos lint format clean
 
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ demo: install  ## Render the demo world, train the demo matrix, print the table 
 
 test: install  ## Run all tests
 	$(BIN)/python -m pytest -n 2
+
+chaos: install  ## Kill, fill up and cut off a sweep at random for ten minutes; it must end whole
+	CHAOS_SECONDS=570 CHAOS_SEED=$$$$ $(BIN)/python -m pytest -s -k long_campaign tests/benchmark/test_chaos.py
 
 lint: install  ## Check style and types
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -19,6 +20,7 @@ from rich.console import Console
 from rsbench import registry
 from rsbench.errors import NotPreparedError, RecordError, ResultsFolderError, SettingsError
 from rsbench.record import Record, read_record
+from rsbench.store import RunFolder
 from rsbench.sweep.devices import Resources, choose_resources
 from rsbench.sweep.session import Session, open_session
 from rsbench.wording import counted
@@ -355,7 +357,7 @@ class TestBadInput:
         assert world.run() == 1
         assert len(world.records()) == 6
         assert f"Error: {cell / 'predictions.parquet'}: " in world.printed
-        assert "they are kept, but the report could not be made" in world.printed
+        assert "they are kept, but no report was made" in world.printed
         with pytest.raises(RecordError, match="not the file that was recorded"):
             world.run()
 
@@ -365,6 +367,33 @@ class TestBadInput:
         (world.out / "run.json").unlink()
         assert world.run() == 0
         assert "trained 0 cells, found 6 finished" in world.printed
+
+    @pytest.mark.parametrize("room", [0, 2])
+    def test_a_disk_that_is_full_midway_keeps_what_was_trained(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, room: int
+    ) -> None:
+        commits = 0
+
+        def commit(folder: RunFolder, out: Path, record: Record) -> None:
+            nonlocal commits
+            commits += 1
+            if commits > room:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            whole(folder, out, record)
+
+        whole = RunFolder.commit
+        with monkeypatch.context() as full:
+            full.setattr(RunFolder, "commit", commit)
+            if room:
+                assert world.run() == 1
+                assert "Error: " in world.printed
+                assert "No space left" in world.printed
+                assert f"trained {room} cells, 0 failed; they are kept" in world.printed
+            else:  # nothing was trained: the user's own mistake ends with exit code 2
+                with pytest.raises(ResultsFolderError, match="No space left"):
+                    world.run()
+        assert world.run() == 0
+        assert f"trained {6 - room} cells, found {room} finished" in world.printed
 
     def test_a_published_copy_is_refused_wherever_it_lies(self, world: World) -> None:
         world.run()

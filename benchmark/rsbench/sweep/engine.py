@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rsbench.errors import RsbenchError
 from rsbench.plan import CellRun
 from rsbench.record import Failure, Record
 from rsbench.store import RunFolder, explained
@@ -29,11 +30,13 @@ class Outcome:
         trained: cells that this sweep trained to the end.
         failed: cells that failed in this sweep.
         interrupted: whether Ctrl-C stopped it.
+        stopped: what ended it before its time: records that cannot be written, say.
     """
 
     trained: int
     failed: int
     interrupted: bool
+    stopped: RsbenchError | None = None
 
 
 def sweep(
@@ -52,17 +55,21 @@ def sweep(
         and finished ones are kept.
 
     Raises:
-        ResultsFolderError: records cannot be written.
+        RsbenchError: the sweep cannot go on (records cannot be written), and nothing was trained.
     """
     state = _Sweep(runs, executor, folder, display)
-    interrupted = False
+    interrupted, stopped = False, None
     with executor, display:
         try:
             state.run()
         except KeyboardInterrupt:
             interrupted = True
+        except RsbenchError as error:
+            if not state.trained:
+                raise
+            stopped = error
     folder.clean()
-    return Outcome(state.trained, state.failed, interrupted)
+    return Outcome(state.trained, state.failed, interrupted, stopped)
 
 
 class _Sweep:

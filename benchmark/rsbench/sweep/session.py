@@ -178,6 +178,8 @@ class Session:
             outcome = sweep(waiting, executor, self.folder, display)
         if outcome.interrupted:
             return self._interrupted(plan)
+        if outcome.stopped is not None:
+            return self._without_report(outcome, outcome.stopped)
         try:
             written = write_report(self.folder, figures=self.figures)
         except RsbenchError as error:
@@ -199,11 +201,11 @@ class Session:
         return 1 if outcome.failed else 0
 
     def _without_report(self, outcome: Outcome, error: RsbenchError) -> int:
-        """Something that cells of an earlier sweep keep is damaged: what was trained is safe."""
+        """Say why there is no report, and that what was trained is safe."""
         self._print(f"Error: {error}")
         self._print(
             f"trained {counted(outcome.trained, 'cell')}, {outcome.failed} failed; they are kept, "
-            "but the report could not be made"
+            "but no report was made; the same command goes on"
         )
         return 1
 
