@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from rsbench.errors import SettingsError
+
 
 def _default(variable: str, kind: str) -> Path:
     override = os.environ.get(variable)
@@ -41,6 +43,14 @@ class Folders:
         return found
 
     def resolve(self, path: str | Path) -> Path:
-        """``path`` made absolute: ``~`` expanded, relative paths taken from ``base``."""
+        """``path`` made absolute: ``~`` expanded, relative paths taken from ``base``.
+
+        Raises:
+            SettingsError: no file can have that name.
+        """
+        if "\0" in str(path):
+            raise SettingsError(
+                f"the path {str(path)!r} holds a zero byte", remedy="write it without '\\0'"
+            )
         expanded = Path(path).expanduser()
         return expanded if expanded.is_absolute() else (self.base / expanded).resolve()

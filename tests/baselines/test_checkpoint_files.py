@@ -221,6 +221,10 @@ WRONG = {
         r"not floating-point: pos_embed \(complex64\)",
     ),
     "sparse": (altered(FC1, lambda t: t.to_sparse()), rf"{FC1} \(sparse_coo float32\)"),
+    "meta": (
+        altered(FC1, lambda t: t.to("meta")),
+        rf"without values \(on the meta device\): {FC1}$",
+    ),
     "zeros": (altered(FC1, torch.zeros_like), rf"constant: {FC1}$"),
     "all zeros": ({k: torch.zeros_like(v) for k, v in state().items()}, "constant: patch_embed"),
     "constant": (altered(QKV, lambda t: torch.full_like(t, 0.3)), rf"constant: {QKV}$"),

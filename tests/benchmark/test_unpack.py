@@ -118,6 +118,7 @@ class TestEveryKind:
             ("/tmp/out.txt", "absolute"),
             ("\\out.txt", "absolute"),
             ("C:/out.txt", "absolute"),
+            (f"{'d/' * 2000}out.txt", "100 folders deep"),
         ],
     )
     def test_a_path_out_of_the_folder_is_refused(
@@ -126,7 +127,8 @@ class TestEveryKind:
         archive = pack(tmp_path / f"a.{kind}", {"good.txt": b"good", name: b"evil"})
         with pytest.raises(DownloadError, match=words) as caught:
             unpack(archive, folder)
-        assert repr(name.replace("\\", "/") if kind == "zip" else name) in caught.value.what
+        shown = (name.replace("\\", "/") if kind == "zip" else name)[:80]
+        assert repr(shown) in caught.value.what
         assert caught.value.where == str(archive)
         assert nothing_is_left(folder)
         assert not list(tmp_path.rglob("out.txt"))

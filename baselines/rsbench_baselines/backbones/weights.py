@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,12 +93,14 @@ def _check_numbers(network: nn.Module, weights: Mapping[str, Tensor], path: Path
         for name, module in network.named_modules()
         if isinstance(module, (nn.Linear, _ConvNd))
     }
-    faults: dict[str, list[str]] = {"not floating-point": [], "not finite": [], "constant": []}
+    faults: defaultdict[str, list[str]] = defaultdict(list)
     for key, own in network.state_dict().items():
         tensor = weights.get(key)
         if tensor is None or not own.is_floating_point():
             continue
-        if tensor.layout != torch.strided or not tensor.is_floating_point():
+        if tensor.is_meta:
+            faults["without values (on the meta device)"].append(key)
+        elif tensor.layout != torch.strided or not tensor.is_floating_point():
             faults["not floating-point"].append(f"{key} ({_kind(tensor)})")
         elif tensor.numel():
             low, high = tensor.float().aminmax()  # both are nan where one entry is
@@ -105,7 +108,7 @@ def _check_numbers(network: nn.Module, weights: Mapping[str, Tensor], path: Path
                 faults["not finite"].append(key)
             elif low == high and key in matrices and tensor.numel() > 1:
                 faults["constant"].append(key)
-    told = [f"{what}: {_some(keys)}" for what, keys in faults.items() if keys]
+    told = [f"{what}: {_some(keys)}" for what, keys in faults.items()]
     if told:
         raise CheckpointError(
             f"the file does not hold the weights of a trained network; {'; '.join(told)}",

@@ -35,7 +35,7 @@ class BitFit(Method):
 
     Options: ClassVar[type[Settings]] = BitFitOptions
     description: ClassVar[str] = "BitFit: every bias inside the blocks"
-    learning_rate: ClassVar[float] = 0.02
+    learning_rate: ClassVar[float] = 0.01
     options: BitFitOptions
 
     def attach(

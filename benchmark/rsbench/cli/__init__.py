@@ -10,6 +10,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
@@ -110,6 +111,7 @@ def _call(given: Sequence[str]) -> int:
     """Run the command and return its exit code."""
     debug = DEBUG in given
     try:
+        _check_current_folder()
         app([each for each in given if each != DEBUG], prog_name="rsbench")
     except RsbenchError as error:
         if debug:
@@ -128,6 +130,17 @@ def _call(given: Sequence[str]) -> int:
         )
         return 1
     return 0
+
+
+def _check_current_folder() -> None:
+    """Relative paths, and Python itself, need one."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise RsbenchError(
+            f"the current folder cannot be used: {error}",
+            remedy="it was deleted or moved: go to a folder that exists ('cd')",
+        ) from error
 
 
 def _is_typers(leaving: SystemExit) -> bool:

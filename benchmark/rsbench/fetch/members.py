@@ -21,6 +21,7 @@ Kind = Literal["file", "folder", "symlink", "hardlink"]
 _BLOCK = 512  # of a tar archive
 _CHUNK = 1 << 20
 _LONGEST_LINK = 4096
+_DEEPEST = 100
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,8 @@ def _inside(name: str, path: str) -> str:
         raise refused(name, "its path is absolute")
     if ".." in re.split(r"[/\\]", path):
         raise refused(name, "its path leaves the folder")
+    if path.count("/") > _DEEPEST:
+        raise refused(name[:80], f"it lies more than {_DEEPEST} folders deep")
     relative = str(PurePosixPath(path))
     return "" if relative == "." else relative
 
