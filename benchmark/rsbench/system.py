@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 
 #: Of the file itself: it is not there, it is a folder, or it is cut short. Libraries that find
 #: its content wrong raise without a number.
@@ -58,6 +59,22 @@ def remedy_for(error: BaseException, damaged: str) -> str:
         return damaged
     number = error.errno if isinstance(error, OSError) else errno.ENOMEM
     return _ADVICE.get(number or 0, "mend the cause; the file itself may be whole")
+
+
+def interrupt_once() -> None:
+    """Let Ctrl-C, and SIGTERM, by which schedulers end a job, interrupt the program once.
+
+    What follows does nothing: it would tear the closing of what is open apart, which takes seconds.
+    """
+
+    def interrupt(number: int, frame: object) -> None:
+        for each in signals:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for each in signals:
+        signal.signal(each, interrupt)
 
 
 def open_more_files() -> None:

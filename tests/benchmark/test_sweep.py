@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -284,12 +285,15 @@ class TestInterruption:
         world.run()
         assert world.table_without_times() == resumed
 
-    @pytest.mark.parametrize("workers", [0, 2])
+    @pytest.mark.parametrize(("workers", "times"), [(0, 1), (2, 1), (2, 6)])
     def test_ctrl_c_stops_at_once_and_keeps_what_is_finished(
-        self, world: World, workers: int
+        self, world: World, workers: int, times: int
     ) -> None:
         process = self.begin(world, workers)
-        os.killpg(process.pid, signal.SIGINT)  # a terminal signals the whole group
+        for _ in range(times):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGINT)  # a terminal signals the whole group
+            time.sleep(0.01)
         text, _ = process.communicate(timeout=20)
         assert process.returncode == 130, text
         done = len(world.records())

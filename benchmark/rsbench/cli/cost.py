@@ -69,15 +69,13 @@ def cost(
     One seed is enough: each backbone, target, method and MetaPEFT is trained once per round. Let
     the machine do nothing else meanwhile.
     """
-    import signal
-
     from rsbench.cost.results import Effort
     from rsbench.cost.session import run_cost
     from rsbench.sweep.devices import choose_resources
     from rsbench.sweep.session import open_session
+    from rsbench.system import interrupt_once
 
-    # a scheduler ends a job by SIGTERM: end the measuring process, too, as after Ctrl-C
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupt_once()
     session = open_session(matrix, on=on, only=only or (), data=data_dir, cache=cache_dir)
     file = out if out is not None else Path("results") / "cost" / f"{session.matrix.name}.csv"
     effort = Effort(rounds, epochs_per_round, images, memory)

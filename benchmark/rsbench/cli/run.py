@@ -96,10 +96,10 @@ def run(
 
     from rsbench.sweep.devices import choose_resources
     from rsbench.sweep.session import INTERRUPTED, open_session
+    from rsbench.system import interrupt_once
 
-    # a scheduler ends a job by SIGTERM: leave as tidily as after Ctrl-C
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # and a closed terminal ends no training: what would be printed is in logs/run.log
+    interrupt_once()
+    # a closed terminal ends no training: what would be printed is in logs/run.log
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if matrix is None:
         matrix = "demo"

@@ -243,9 +243,9 @@ def main(matrix: str, out: str, data: str, workers: int) -> int:
     """Run a matrix with the stub plugins, as ``rsbench run`` would."""
     from rsbench.sweep.devices import choose_resources
     from rsbench.sweep.session import open_session
+    from rsbench.system import interrupt_once
 
-    # a shell that starts jobs in the background has them ignore SIGINT
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupt_once()
     registry.find = find
     session = open_session(
         matrix, out=Path(out), data=Path(data), cache=Path(data) / "cache", runner=RUNNER
